@@ -1,0 +1,23 @@
+//! Exact KV-cache footprints: how a number travels from a publisher's file to a plan.
+//!
+//! One road, in the order of the modules below:
+//!
+//! 1. [`spec`]: a publisher's `config.json`, a GGUF header, a safetensors header or a catalogued spec becomes a
+//!    [`spec::ModelSpec`]: a list of layers, understood or refused.
+//! 2. [`cache`]: every layer is a list of stores, each with a retention law: how many entries are kept after n tokens.
+//! 3. [`codec`]: a store's entries become bytes under a block layout.
+//! 4. [`engine`]: what an engine reserves for those entries: cells, pages, groups, padding; and what it refuses.
+//! 5. [`plan`]: a parsed request walks the road and comes back as a plan.
+//!
+//! [`explain`] keeps the reason beside each figure, [`unit`] keeps bytes and tokens integers, [`error`] words what
+//! cannot be answered.
+#![deny(missing_docs)]
+
+pub mod cache;
+pub mod codec;
+pub mod engine;
+pub mod error;
+pub mod explain;
+pub mod plan;
+pub mod spec;
+pub mod unit;
