@@ -1,1 +1,287 @@
-//! engine
+//! Engines: what each reserves for the entries it is told to keep, what it refuses, and the figures it prints.
+//!
+//! One module an engine. Each offers its options (a type parsed from the request, under the engine's own names) and
+//! one function from options, [`ModelSpec`] and [`Scenario`] to a [`Reservation`]. [`payload`] is the engine that
+//! wastes nothing and the yardstick for the others' waste.
+//!
+//! To add an engine: a variant of [`EngineName`] and of [`Engine`], a module, and the build breaks in every place
+//! that has to think about it.
+
+pub mod payload;
+
+use crate::cache::{Knob, Role};
+use crate::codec::{Codec, CodecError};
+use crate::error::PlanError;
+use crate::explain::{Basis, Rule, Term};
+use crate::spec::ModelSpec;
+use crate::unit::{Bytes, Tokens};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+/// The engines a request can name.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::Display,
+    strum::EnumString,
+    strum::EnumIter,
+    strum::IntoStaticStr,
+)]
+pub enum EngineName {
+    /// The ideal engine: what the tokens need, nothing else.
+    #[default]
+    #[serde(rename = "payload")]
+    #[strum(serialize = "payload")]
+    Payload,
+    /// llama.cpp, and what is built on its server (Ollama, LM Studio).
+    #[serde(rename = "llama.cpp")]
+    #[strum(serialize = "llama.cpp")]
+    LlamaCpp,
+    /// vLLM.
+    #[serde(rename = "vllm")]
+    #[strum(serialize = "vllm")]
+    Vllm,
+    /// SGLang.
+    #[serde(rename = "sglang")]
+    #[strum(serialize = "sglang")]
+    Sglang,
+    /// TensorRT-LLM.
+    #[serde(rename = "tensorrt-llm")]
+    #[strum(serialize = "tensorrt-llm")]
+    TensorRtLlm,
+    /// Hugging Face transformers.
+    #[serde(rename = "transformers")]
+    #[strum(serialize = "transformers")]
+    Transformers,
+    /// MLX-LM.
+    #[serde(rename = "mlx")]
+    #[strum(serialize = "mlx")]
+    Mlx,
+    /// ExLlamaV3.
+    #[serde(rename = "exllamav3")]
+    #[strum(serialize = "exllamav3")]
+    ExllamaV3,
+}
+
+impl EngineName {
+    /// The engine's name in requests and plans.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The version whose rules are modelled; `None` for the ideal engine and for engines not modelled yet.
+    #[must_use]
+    pub const fn modelled_version(self) -> Option<&'static str> {
+        match self {
+            Self::LlamaCpp => Some("0c1e57098"),
+            Self::Vllm => Some("0.33.0"),
+            Self::Payload
+            | Self::Sglang
+            | Self::TensorRtLlm
+            | Self::Transformers
+            | Self::Mlx
+            | Self::ExllamaV3 => None,
+        }
+    }
+}
+
+/// An engine with its options, parsed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Engine {
+    /// The ideal engine.
+    Payload,
+}
+
+impl Engine {
+    /// Parses an engine's options.
+    ///
+    /// # Errors
+    /// `unsupported` for an engine or version that is not modelled, `invalid` for an unknown or malformed option.
+    pub fn parse(
+        name: EngineName,
+        version: Option<&str>,
+        options: Map<String, Value>,
+    ) -> Result<Self, PlanError> {
+        if let Some(version) = version
+            && name.modelled_version().is_some_and(|v| v != version)
+        {
+            let modelled = name.modelled_version().unwrap_or_default();
+            let message = format!("{name} {version} is not modelled; {modelled} is");
+            return Err(PlanError::unsupported("engine.version", message).with_value(version));
+        }
+        match name {
+            EngineName::Payload => options_of::<payload::Options>(options).map(|_| Self::Payload),
+            EngineName::LlamaCpp
+            | EngineName::Vllm
+            | EngineName::Sglang
+            | EngineName::TensorRtLlm
+            | EngineName::Transformers
+            | EngineName::Mlx
+            | EngineName::ExllamaV3 => {
+                Err(PlanError::unsupported("engine.name", format!("{name} is not modelled yet"))
+                    .with_value(name.as_str()))
+            }
+        }
+    }
+
+    /// Which engine this is.
+    #[must_use]
+    pub const fn name(&self) -> EngineName {
+        match self {
+            Self::Payload => EngineName::Payload,
+        }
+    }
+
+    /// What the engine reserves for `scenario`.
+    ///
+    /// # Errors
+    /// Whatever the engine cannot answer or itself refuses.
+    pub fn reserve(&self, model: &ModelSpec, scenario: &Scenario) -> Result<Reservation, PlanError> {
+        match self {
+            Self::Payload => payload::reserve(model, scenario),
+        }
+    }
+}
+
+/// An engine's options from the request's leftover fields.
+fn options_of<T: DeserializeOwned + Default>(options: Map<String, Value>) -> Result<T, PlanError> {
+    if options.is_empty() {
+        return Ok(T::default());
+    }
+    let whole = Value::Object(options);
+    serde_path_to_error::deserialize(&whole).map_err(|e| crate::plan::json_error("engine", &whole, &e))
+}
+
+/// What is asked of an engine, already parsed: tokens, sequences and codecs. `None` means "the engine's own default".
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scenario {
+    /// Tokens per sequence, prompt and generated.
+    pub context: Option<Tokens>,
+    /// Sequences resident at once.
+    pub sequences: Option<u64>,
+    /// Encoder (or image) tokens per sequence.
+    pub encoder_tokens: Tokens,
+    /// Codecs asked for.
+    pub cache: CacheTypes,
+    /// Multi-token-prediction layers kept in the cache.
+    pub mtp: u64,
+    /// Build the tree of terms.
+    pub explain: bool,
+}
+
+/// The codecs a request names, one per knob.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheTypes {
+    /// Keys and latent rows.
+    pub k: Option<Codec>,
+    /// Values.
+    pub v: Option<Codec>,
+    /// Indexer keys.
+    pub indexer: Option<Codec>,
+    /// Recurrent states.
+    pub state: Option<Codec>,
+    /// Convolution states.
+    pub conv: Option<Codec>,
+}
+
+impl CacheTypes {
+    /// The codec asked for under `knob`.
+    #[must_use]
+    pub const fn get(&self, knob: Knob) -> Option<Codec> {
+        match knob {
+            Knob::K => self.k,
+            Knob::V => self.v,
+            Knob::Indexer => self.indexer,
+            Knob::State => self.state,
+            Knob::Conv => self.conv,
+        }
+    }
+}
+
+/// One line of an answer: what equal stores of equal layers need and what the engine reserves for them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreLine {
+    /// The cache this belongs to, in the engine's words (`full`, `swa`, `recurrent`, …).
+    pub cache: &'static str,
+    /// What is stored.
+    pub role: Role,
+    /// Layers of this kind.
+    pub layers: u64,
+    /// Vectors per entry.
+    pub heads: u64,
+    /// Elements per vector.
+    pub dim: u64,
+    /// Entries one sequence needs in one layer.
+    pub entries: Tokens,
+    /// Sequences.
+    pub sequences: u64,
+    /// The codec the engine stores them in.
+    pub codec: Codec,
+    /// What the tokens need.
+    pub payload: Bytes,
+    /// What the engine reserves.
+    pub allocated: Bytes,
+    /// Why.
+    pub rule: &'static Rule,
+    /// How sure.
+    pub basis: Basis,
+}
+
+/// What an engine reserves.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reservation {
+    /// Context per sequence, resolved.
+    pub context: Tokens,
+    /// Sequences, resolved.
+    pub sequences: u64,
+    /// Line by line. Lines whose engine shares one pool carry their share; the pool's own figures are in `pool`.
+    pub lines: Vec<StoreLine>,
+    /// The total and its unused part where the engine reserves a fixed pool.
+    pub pool: Option<Pool>,
+    /// Bytes reserved for no store in particular (a null block, a padding page): counted as allocated and as waste.
+    pub overhead: Bytes,
+    /// The figures this engine itself prints, under its own names; null where it prints none.
+    pub report: Value,
+    /// What was assumed on the way.
+    pub assumptions: Vec<Cow<'static, str>>,
+    /// The engine's own steps (cells, padding, groups), when the scenario asks for an explanation.
+    pub terms: Vec<Term>,
+}
+
+/// A pool of fixed size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// All of it.
+    pub total: Bytes,
+    /// What the requested sequences leave unused.
+    pub free: Bytes,
+}
+
+/// A codec that cannot hold what it is asked to is the request's mistake, under the knob that chose it.
+pub(crate) fn codec_error(knob: Knob, codec: Codec, error: &CodecError) -> PlanError {
+    let field = match knob {
+        Knob::K => "cache.k",
+        Knob::V => "cache.v",
+        Knob::Indexer => "cache.indexer",
+        Knob::State => "cache.state",
+        Knob::Conv => "cache.conv",
+    };
+    match error {
+        CodecError::Overflow(overflow) => PlanError::from(*overflow),
+        CodecError::Indivisible { .. } => {
+            PlanError::invalid(field, error.to_string()).with_value(codec.name())
+        }
+    }
+}

@@ -1,1 +1,146 @@
-//! plan
+//! From a request to a plan.
+//!
+//! [`Request`] is the contract's form, parsed strictly; [`plan`] walks the road (spec → engine → answer) and
+//! [`Plan`] is the contract's answer. [`answer_line`] does both for one JSON line, as `kvplan batch` does.
+
+mod answer;
+mod decimal;
+mod request;
+
+pub use answer::{EngineShown, Kv, ModelShown, Plan, StoreShown};
+pub use decimal::Decimal;
+pub use request::{
+    CacheRequest, EngineRequest, ModelRef, Placement, Projections, Request, Reserve, WhatIf, Workload,
+};
+
+use crate::engine::{Engine, Scenario};
+use crate::error::PlanError;
+use crate::spec::{ModelSpec, catalog};
+use serde::Serialize;
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// Answers one request.
+///
+/// # Errors
+/// [`PlanError`] in the contract's kinds; never a partial answer.
+pub fn plan(request: &Request) -> Result<Plan, PlanError> {
+    let model = resolve_model(&request.model)?;
+    plan_model(&model, request)
+}
+
+/// Answers a request for a model that is already understood (the request's own `model` is not read).
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_model(model: &ModelSpec, request: &Request) -> Result<Plan, PlanError> {
+    request.refuse_what_is_not_modelled()?;
+    let engine = request.engine()?;
+    let scenario = request.scenario(model)?;
+    match &request.what_if {
+        None => answer(model, &engine, &scenario, request),
+        Some(what_if) => {
+            let mut plan = answer(&model.with_merged_projections()?, &engine, &scenario, request)?;
+            plan.assumptions.push(Cow::Borrowed(what_if.projections.says()));
+            Ok(plan)
+        }
+    }
+}
+
+fn answer(
+    model: &ModelSpec,
+    engine: &Engine,
+    scenario: &Scenario,
+    request: &Request,
+) -> Result<Plan, PlanError> {
+    let reservation = engine.reserve(model, scenario)?;
+    Plan::compose(model, engine, scenario, reservation, request)
+}
+
+/// The model a request names or carries.
+///
+/// # Errors
+/// `unknown-model`, or whatever its importer cannot read.
+pub fn resolve_model(model: &ModelRef) -> Result<Cow<'static, ModelSpec>, PlanError> {
+    match model {
+        ModelRef::Id(id) => catalog::find(id).map(Cow::Borrowed),
+        ModelRef::Spec(value) => {
+            let record: crate::spec::SpecFile =
+                serde_path_to_error::deserialize(value).map_err(|e| json_error("model.spec", value, &e))?;
+            ModelSpec::try_from(record).map(Cow::Owned).map_err(|e| e.within("model.spec"))
+        }
+        ModelRef::Hf(_) | ModelRef::Gguf(_) => Err(PlanError::unsupported("model", "not read yet")),
+    }
+}
+
+/// One line in, one line out: a plan or an error object, as JSON without a line break.
+#[must_use]
+pub fn answer_line(line: &str) -> String {
+    let request = match Request::parse(line) {
+        Ok(request) => request,
+        Err((id, error)) => return error_line(id.as_ref(), &error),
+    };
+    match plan(&request) {
+        Ok(plan) => serde_json::to_string(&plan).unwrap_or_else(|e| {
+            error_line(
+                request.id.as_ref(),
+                &PlanError::invalid("", format!("the answer could not be written: {e}")),
+            )
+        }),
+        Err(error) => error_line(request.id.as_ref(), &error),
+    }
+}
+
+/// The contract's error object, as JSON.
+#[must_use]
+pub fn error_line(id: Option<&Value>, error: &PlanError) -> String {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Value>,
+        error: &'a PlanError,
+    }
+    serde_json::to_string(&Shown { id, error }).unwrap_or_default()
+}
+
+/// A deserialisation error as a contract error: the path becomes the field, the value there is quoted.
+pub(crate) fn json_error(
+    outer: &str,
+    whole: &Value,
+    error: &serde_path_to_error::Error<serde_json::Error>,
+) -> PlanError {
+    let message = error.inner().to_string();
+    let mut field = error.path().to_string();
+    if field == "." {
+        field = String::new();
+    }
+    let mut at = Some(whole);
+    for segment in error.path() {
+        at = match segment {
+            serde_path_to_error::Segment::Map { key } => at.and_then(|v| v.get(key)),
+            serde_path_to_error::Segment::Seq { index } => at.and_then(|v| v.get(index)),
+            serde_path_to_error::Segment::Enum { .. } | serde_path_to_error::Segment::Unknown => None,
+        };
+    }
+    // serde reports an unknown field at the map that holds it, and quotes its name.
+    if let Some(name) = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
+        && !field.ends_with(name)
+    {
+        at = at.and_then(|v| v.get(name));
+        field = if field.is_empty() { name.to_owned() } else { format!("{field}.{name}") };
+    }
+    let kind_missing = message.starts_with("missing field `");
+    if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        field = if field.is_empty() { name.to_owned() } else { format!("{field}.{name}") };
+        at = None;
+    }
+    let value = match at {
+        Some(value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_))) => value.clone(),
+        // Whole objects and lists would drown the message.
+        Some(Value::Array(_) | Value::Object(_)) | None => Value::Null,
+    };
+    let error =
+        if kind_missing { PlanError::missing(field, message) } else { PlanError::invalid(field, message) };
+    let error = error.with_value(value);
+    if outer.is_empty() { error } else { error.within(outer) }
+}

@@ -1,0 +1,290 @@
+//! The plan of the contract, composed from an engine's reservation.
+
+use super::decimal::{Decimal, gcd};
+use super::request::Request;
+use crate::cache::Role;
+use crate::engine::{Engine, Reservation, Scenario, StoreLine, payload};
+use crate::error::PlanError;
+use crate::explain::{Basis, Term};
+use crate::spec::ModelSpec;
+use crate::unit::{Bytes, Tokens};
+use schemars::JsonSchema;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Plan {
+    /// The request's `id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Value>,
+    /// The model as understood.
+    pub model: ModelShown,
+    /// The engine.
+    pub engine: EngineShown,
+    /// The cache.
+    pub kv: Kv,
+    /// Why, when asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<Vec<Term>>,
+    /// What was assumed.
+    pub assumptions: Vec<Cow<'static, str>>,
+    /// Context per sequence, resolved; not part of the JSON.
+    #[serde(skip)]
+    pub context: Tokens,
+    /// Sequences, resolved; not part of the JSON.
+    #[serde(skip)]
+    pub sequences: u64,
+}
+
+/// The model as understood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ModelShown {
+    /// Catalogue id; empty where the model is not catalogued.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where its facts come from.
+    pub source: String,
+}
+
+/// The engine and the version whose rules were used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct EngineShown {
+    /// Name.
+    pub name: &'static str,
+    /// Version; empty for the ideal engine.
+    pub version: &'static str,
+}
+
+/// The cache's figures.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Kv {
+    /// What the tokens themselves need under the chosen codecs.
+    pub payload_bytes: Bytes,
+    /// What the engine reserves.
+    pub allocated_bytes: Bytes,
+    /// Reserved for these sequences beyond what they need.
+    pub waste_bytes: Bytes,
+    /// The unused part of a fixed pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool_free_bytes: Option<Bytes>,
+    /// Payload growth per token of one sequence at this context.
+    pub bytes_per_token: Decimal,
+    /// Allocated bytes by role; absent roles are omitted.
+    pub by_role: ByRole,
+    /// Line by line.
+    pub stores: Vec<StoreShown>,
+    /// The figures the engine prints.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub engine_report: Value,
+}
+
+/// Allocated bytes per role.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ByRole([Option<Bytes>; Role::COUNT]);
+
+impl ByRole {
+    fn add(&mut self, role: Role, bytes: Bytes) -> Result<(), PlanError> {
+        let slot = &mut self.0[role.index()];
+        *slot = Some(slot.unwrap_or_default().plus(bytes)?);
+        Ok(())
+    }
+
+    /// The bytes of a role that is present.
+    #[must_use]
+    pub const fn get(&self, role: Role) -> Option<Bytes> {
+        self.0[role.index()]
+    }
+
+    /// The roles that are present, in listing order.
+    pub fn iter(&self) -> impl Iterator<Item = (Role, Bytes)> {
+        use strum::IntoEnumIterator as _;
+        Role::iter().filter_map(|role| self.get(role).map(|bytes| (role, bytes)))
+    }
+}
+
+impl Serialize for ByRole {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let mut map = s.serialize_map(None)?;
+        for (role, bytes) in self.iter() {
+            map.serialize_entry(role.name(), &bytes)?;
+        }
+        map.end()
+    }
+}
+
+impl JsonSchema for ByRole {
+    fn schema_name() -> Cow<'static, str> {
+        "ByRole".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        use strum::IntoEnumIterator as _;
+        let roles: serde_json::Map<String, Value> = Role::iter()
+            .map(|role| (role.name().to_owned(), serde_json::json!({ "type": "integer", "minimum": 0 })))
+            .collect();
+        schemars::json_schema!({ "type": "object", "properties": roles, "additionalProperties": false })
+    }
+}
+
+/// A line of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct StoreShown {
+    /// The cache, in the engine's words.
+    pub cache: &'static str,
+    /// What it holds.
+    pub role: Role,
+    /// Layers.
+    pub layers: u64,
+    /// Entries one sequence needs in one layer.
+    pub entries: u64,
+    /// The codec.
+    pub codec: &'static str,
+    /// What the tokens need.
+    pub payload_bytes: Bytes,
+    /// What the engine reserves.
+    pub allocated_bytes: Bytes,
+    /// Why.
+    pub rule: &'static str,
+    /// How sure.
+    pub basis: Basis,
+}
+
+impl Plan {
+    pub(super) fn compose(
+        model: &ModelSpec,
+        engine: &Engine,
+        scenario: &Scenario,
+        reservation: Reservation,
+        request: &Request,
+    ) -> Result<Self, PlanError> {
+        let mut payload = Bytes::ZERO;
+        let mut reserved = reservation.overhead;
+        let mut by_role = ByRole::default();
+        let mut stores = Vec::with_capacity(reservation.lines.len());
+        for line in &reservation.lines {
+            payload = payload.plus(line.payload)?;
+            reserved = reserved.plus(line.allocated)?;
+            by_role.add(line.role, line.allocated)?;
+            stores.push(StoreShown {
+                cache: line.cache,
+                role: line.role,
+                layers: line.layers,
+                entries: line.entries.get(),
+                codec: line.codec.name(),
+                payload_bytes: line.payload,
+                allocated_bytes: line.allocated,
+                rule: line.rule.id,
+                basis: line.basis,
+            });
+        }
+        let (allocated, free) = match reservation.pool {
+            Some(pool) => (pool.total, Some(pool.free)),
+            None => (reserved, None),
+        };
+        let used = allocated.minus(free.unwrap_or_default())?;
+        let name = engine.name();
+        let mut assumptions = reservation.assumptions;
+        note_context(model, reservation.context, &mut assumptions);
+        note_encoder(&reservation.lines, scenario, &mut assumptions);
+        assumptions.extend(model.record().assumptions.iter().map(|a| Cow::Owned(a.clone())));
+        Ok(Self {
+            id: request.id.clone(),
+            model: ModelShown {
+                id: model.id().to_owned(),
+                name: model.name().to_owned(),
+                source: model.record().source.clone().unwrap_or_default(),
+            },
+            engine: EngineShown { name: name.as_str(), version: name.modelled_version().unwrap_or_default() },
+            kv: Kv {
+                payload_bytes: payload,
+                allocated_bytes: allocated,
+                // Never negative: an engine that keeps less than the tokens need (a window held one short) wastes nothing.
+                waste_bytes: used.minus(payload).unwrap_or_default(),
+                pool_free_bytes: free,
+                bytes_per_token: growth(&reservation.lines, model, scenario, reservation.context)?,
+                by_role,
+                stores,
+                engine_report: reservation.report,
+            },
+            explain: scenario.explain.then(|| explain(&reservation.lines, reservation.terms)),
+            assumptions,
+            context: reservation.context,
+            sequences: reservation.sequences,
+        })
+    }
+}
+
+/// Payload growth per token of one sequence: the average over the next R tokens, R = lcm of strides and codec blocks.
+fn growth(
+    lines: &[StoreLine],
+    model: &ModelSpec,
+    scenario: &Scenario,
+    context: Tokens,
+) -> Result<Decimal, PlanError> {
+    let codec_of = |role: Role| {
+        let line = lines.iter().find(|l| l.role == role);
+        line.map_or_else(|| payload::default_codec(role.knob()), |l| l.codec)
+    };
+    let mut period: u64 = 1;
+    for (kind, _) in model.kept(scenario.mtp) {
+        for store in kind.stores() {
+            for step in [store.retention.stride(), codec_of(store.role).growth_period()] {
+                period = (period / gcd(period, step)).checked_mul(step).ok_or(crate::unit::Overflow)?;
+            }
+        }
+    }
+    let later = context.plus(Tokens::new(period))?;
+    let mut grown = 0u64;
+    for (kind, layers) in model.kept(scenario.mtp) {
+        for store in kind.stores().iter().filter(|s| s.role.is_payload()) {
+            let codec = codec_of(store.role);
+            let at = |n: Tokens| -> Result<u64, PlanError> {
+                let entries = store.entries(n, scenario.encoder_tokens)?;
+                Ok(payload::store_payload(store, codec, entries)?.times(layers)?.get())
+            };
+            let more = at(later)?.saturating_sub(at(context)?);
+            grown = grown.checked_add(more).ok_or(crate::unit::Overflow)?;
+        }
+    }
+    Ok(Decimal::ratio(grown, period))
+}
+
+fn note_context(model: &ModelSpec, context: Tokens, assumptions: &mut Vec<Cow<'static, str>>) {
+    if let Some(trained) = model.trained_context()
+        && context > trained
+    {
+        let (context, trained) = (context.get(), trained.get());
+        assumptions.push(Cow::Owned(format!(
+            "context {context} is above the trained length {trained}: computed as asked, the model may not use it well"
+        )));
+    }
+}
+
+fn note_encoder(lines: &[StoreLine], scenario: &Scenario, assumptions: &mut Vec<Cow<'static, str>>) {
+    let cross = lines.iter().any(|l| matches!(l.role, Role::CrossK | Role::CrossV));
+    if cross && scenario.encoder_tokens == Tokens::ZERO {
+        assumptions
+            .push(Cow::Borrowed("no encoder tokens: the cross-attention cache is empty; set encoder_tokens"));
+    }
+}
+
+/// One term a line, the engine's own steps first.
+fn explain(lines: &[StoreLine], mut terms: Vec<Term>) -> Vec<Term> {
+    terms.extend(lines.iter().map(|line| {
+        let StoreLine { layers, heads, dim, entries, sequences, .. } = line;
+        let formula = format!(
+            "{layers} layers × {sequences} sequences × {entries} entries × {heads} × {dim} elements as {codec}",
+            entries = entries.get(),
+            codec = line.codec.name()
+        );
+        let label = format!("{} {}", line.cache, line.role.name());
+        let needed = Term::new("needed", formula, line.payload.get(), "bytes", &payload::ENTRIES);
+        let reserved = format!("{} ({})", line.rule.says, line.rule.id);
+        Term::new(label, reserved, line.allocated.get(), "bytes", line.rule).on(line.basis).made_of(vec![needed])
+    }));
+    terms
+}

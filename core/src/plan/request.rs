@@ -1,0 +1,359 @@
+//! The request of the contract, parsed strictly: unknown fields are errors, every quantity is an integer.
+
+use crate::codec::Codec;
+use crate::engine::{CacheTypes, Engine, EngineName, Scenario};
+use crate::error::PlanError;
+use crate::spec::ModelSpec;
+use crate::unit::Tokens;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+/// A question: which model, on which engine, for how many tokens.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Echoed back.
+    #[serde(default)]
+    pub id: Option<Value>,
+    /// The model.
+    pub model: ModelRef,
+    /// The engine and its own options; the ideal engine where absent.
+    #[serde(default)]
+    pub engine: Option<EngineRequest>,
+    /// Tokens per sequence, prompt and generated.
+    #[serde(default)]
+    pub context: Option<u64>,
+    /// Sequences resident at once.
+    #[serde(default)]
+    pub sequences: Option<u64>,
+    /// Encoder (or image) tokens per sequence.
+    #[serde(default)]
+    pub encoder_tokens: Option<u64>,
+    /// Codecs.
+    #[serde(default)]
+    pub cache: CacheRequest,
+    /// Multi-token-prediction layers kept in the cache.
+    #[serde(default)]
+    pub mtp: u64,
+    /// Hypothetical changes.
+    #[serde(default)]
+    pub what_if: Option<WhatIf>,
+    /// Weights (not modelled yet).
+    #[serde(default)]
+    pub weights: Option<Map<String, Value>>,
+    /// Devices (not modelled yet).
+    #[serde(default)]
+    pub hardware: Vec<Map<String, Value>>,
+    /// Parallelism across devices (only 1 everywhere is modelled yet).
+    #[serde(default)]
+    pub placement: Placement,
+    /// Memory that is not the model's (not modelled yet).
+    #[serde(default)]
+    pub reserve: Reserve,
+    /// Further tenants (not modelled yet).
+    #[serde(default)]
+    pub extras: Option<Map<String, Value>>,
+    /// What a serving sequence usually holds (not modelled yet).
+    #[serde(default)]
+    pub workload: Workload,
+    /// Add the tree of terms to the answer.
+    #[serde(default)]
+    pub explain: bool,
+}
+
+/// A model by catalogue id, or carried in the request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ModelRef {
+    /// An id or alias of the catalogue.
+    Id(String),
+    /// A publisher's `config.json`.
+    Hf(Value),
+    /// GGUF metadata as a map.
+    Gguf(Map<String, Value>),
+    /// A model spec, short or full.
+    Spec(Value),
+}
+
+impl<'de> Deserialize<'de> for ModelRef {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = ModelRef;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a catalogue id, or {\"hf\": …}, {\"gguf\": …} or {\"spec\": …}")
+            }
+
+            fn visit_str<E>(self, id: &str) -> Result<ModelRef, E> {
+                Ok(ModelRef::Id(id.to_owned()))
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<ModelRef, A::Error> {
+                const FORMS: &[&str] = &["hf", "gguf", "spec"];
+                let form: String = map.next_key()?.ok_or_else(|| {
+                    serde::de::Error::custom("an empty object names no model; use hf, gguf or spec")
+                })?;
+                let model = match form.as_str() {
+                    "hf" => ModelRef::Hf(map.next_value()?),
+                    "gguf" => ModelRef::Gguf(map.next_value()?),
+                    "spec" => ModelRef::Spec(map.next_value()?),
+                    other => return Err(serde::de::Error::unknown_field(other, FORMS)),
+                };
+                match map.next_key::<String>()? {
+                    None => Ok(model),
+                    Some(extra) => Err(serde::de::Error::custom(format!(
+                        "a model is one of hf, gguf, spec; found {form} and {extra}"
+                    ))),
+                }
+            }
+        }
+
+        d.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for ModelRef {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Model".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let spec = generator.subschema_for::<crate::spec::SpecFile>();
+        let form = |key: &str, schema: serde_json::Value| serde_json::json!({ "type": "object", "properties": { key: schema }, "required": [key], "additionalProperties": false });
+        schemars::json_schema!({ "anyOf": [
+            { "type": "string", "description": "an id or alias of the catalogue" },
+            form("hf", serde_json::json!({ "type": "object", "description": "a publisher's config.json" })),
+            form("gguf", serde_json::json!({ "type": "object", "description": "GGUF metadata as a map" })),
+            form("spec", spec.to_value()),
+        ] })
+    }
+}
+
+/// The engine and its own options, under its own names.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+pub struct EngineRequest {
+    /// Which engine.
+    pub name: EngineName,
+    /// Its version; only the modelled one is accepted.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// Its options.
+    #[serde(flatten)]
+    pub options: Map<String, Value>,
+}
+
+/// Codec names per knob; `kv` sets k and v.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CacheRequest {
+    /// Keys and values at once.
+    #[serde(default)]
+    pub kv: Option<String>,
+    /// Keys, latent rows, compressed rows.
+    #[serde(default)]
+    pub k: Option<String>,
+    /// Values.
+    #[serde(default)]
+    pub v: Option<String>,
+    /// Indexer keys.
+    #[serde(default)]
+    pub indexer: Option<String>,
+    /// Recurrent states.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// Convolution states.
+    #[serde(default)]
+    pub conv: Option<String>,
+}
+
+impl CacheRequest {
+    fn parse(&self) -> Result<CacheTypes, PlanError> {
+        let one = |field: &str, name: &Option<String>| match name {
+            None => Ok(None),
+            Some(name) => Codec::parse(name).map(Some).ok_or_else(|| {
+                let message = format!("no codec `{name}`; `kvplan codecs` lists them");
+                PlanError::invalid(format!("cache.{field}"), message).with_value(name.as_str())
+            }),
+        };
+        let kv = one("kv", &self.kv)?;
+        let (k, v) = (one("k", &self.k)?, one("v", &self.v)?);
+        for (field, single) in [("k", k), ("v", v)] {
+            if let (Some(single), Some(both)) = (single, kv)
+                && single != both
+            {
+                let message =
+                    format!("cache.kv says {} and cache.{field} says {}", both.name(), single.name());
+                return Err(PlanError::invalid(format!("cache.{field}"), message).with_value(single.name()));
+            }
+        }
+        Ok(CacheTypes {
+            k: k.or(kv),
+            v: v.or(kv),
+            indexer: one("indexer", &self.indexer)?,
+            state: one("state", &self.state)?,
+            conv: one("conv", &self.conv)?,
+        })
+    }
+}
+
+/// A hypothetical change; always named in the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WhatIf {
+    /// Which projections are one.
+    pub projections: Projections,
+}
+
+/// Projections that become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Projections {
+    /// Keys and values are one tensor.
+    #[serde(rename = "k=v")]
+    KeyValue,
+    /// Queries, keys and values are one tensor.
+    #[serde(rename = "q=k=v")]
+    QueryKeyValue,
+}
+
+impl Projections {
+    pub(super) const fn says(self) -> &'static str {
+        match self {
+            Self::KeyValue => {
+                "what if K = V: one projected tensor is cached per KV head, its keys rotated on read; no published weights of this model do this"
+            }
+            Self::QueryKeyValue => {
+                "what if Q = K = V: one projected tensor is cached per KV head, as for K = V, its keys rotated on read; no published weights of this model do this"
+            }
+        }
+    }
+}
+
+/// Parallelism across devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Placement {
+    /// Tensor parallel ranks.
+    pub tp: u64,
+    /// Pipeline stages.
+    pub pp: u64,
+    /// Data parallel replicas.
+    pub dp: u64,
+    /// Expert parallel ranks.
+    pub ep: u64,
+    /// Decode-context parallel ranks.
+    pub dcp: u64,
+}
+
+impl Default for Placement {
+    fn default() -> Self {
+        Self { tp: 1, pp: 1, dp: 1, ep: 1, dcp: 1 }
+    }
+}
+
+/// Memory that is not the model's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reserve {
+    /// Held by other programs.
+    pub in_use_bytes: u64,
+    /// A margin to keep free.
+    pub keep_free_bytes: u64,
+}
+
+/// What a serving sequence usually holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Workload {
+    /// Tokens a sequence typically holds.
+    pub typical_context: u64,
+    /// Tokens common to all sequences.
+    pub shared_prefix: u64,
+}
+
+impl Request {
+    /// A request for a catalogued model on the ideal engine, to be filled in.
+    #[must_use]
+    pub fn of(model: ModelRef) -> Self {
+        Self {
+            id: None,
+            model,
+            engine: None,
+            context: None,
+            sequences: None,
+            encoder_tokens: None,
+            cache: CacheRequest::default(),
+            mtp: 0,
+            what_if: None,
+            weights: None,
+            hardware: Vec::new(),
+            placement: Placement::default(),
+            reserve: Reserve::default(),
+            extras: None,
+            workload: Workload::default(),
+            explain: false,
+        }
+    }
+
+    /// Parses one JSON request.
+    ///
+    /// # Errors
+    /// The request's `id`, where one could still be read, and the error.
+    pub fn parse(text: &str) -> Result<Self, (Option<Value>, PlanError)> {
+        // The common case in one pass; a request that fails is read again to say where.
+        if let Ok(request) = serde_json::from_str(text) {
+            return Ok(request);
+        }
+        let whole: Value = match serde_json::from_str(text) {
+            Ok(whole) => whole,
+            Err(e) => return Err((None, PlanError::invalid("", format!("not JSON: {e}")))),
+        };
+        serde_path_to_error::deserialize(&whole)
+            .map_err(|e| (whole.get("id").cloned(), super::json_error("", &whole, &e)))
+    }
+
+    /// The engine asked for, its options parsed.
+    pub(super) fn engine(&self) -> Result<Engine, PlanError> {
+        match &self.engine {
+            None => Engine::parse(EngineName::default(), None, Map::new()),
+            Some(engine) => Engine::parse(engine.name, engine.version.as_deref(), engine.options.clone()),
+        }
+    }
+
+    /// The tokens, sequences and codecs asked for, checked against the model.
+    pub(super) fn scenario(&self, model: &ModelSpec) -> Result<Scenario, PlanError> {
+        if self.sequences == Some(0) {
+            return Err(PlanError::invalid("sequences", "at least one sequence").with_value(0));
+        }
+        let mtp_layers = u64::try_from(model.mtp_count()).unwrap_or(u64::MAX);
+        if self.mtp > mtp_layers {
+            let message = format!("this model has {mtp_layers} multi-token-prediction layers");
+            return Err(PlanError::invalid("mtp", message).with_value(self.mtp));
+        }
+        Ok(Scenario {
+            context: self.context.map(Tokens::new),
+            sequences: self.sequences,
+            encoder_tokens: Tokens::new(self.encoder_tokens.unwrap_or(0)),
+            cache: self.cache.parse()?,
+            mtp: self.mtp,
+            explain: self.explain,
+        })
+    }
+
+    /// Fields of the contract whose answers are not computed yet are refused rather than ignored.
+    pub(super) fn refuse_what_is_not_modelled(&self) -> Result<(), PlanError> {
+        let asked = [
+            ("weights", self.weights.is_some()),
+            ("hardware", !self.hardware.is_empty()),
+            ("placement", self.placement != Placement::default()),
+            ("reserve", self.reserve != Reserve::default()),
+            ("extras", self.extras.is_some()),
+            ("workload", self.workload != Workload::default()),
+        ];
+        match asked.into_iter().find(|(_, asked)| *asked) {
+            Some((field, _)) => Err(PlanError::unsupported(field, format!("`{field}` is not modelled yet"))),
+            None => Ok(()),
+        }
+    }
+}

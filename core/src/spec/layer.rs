@@ -1,0 +1,343 @@
+//! What a layer can be made of: mixers, in the dimensions their publishers use.
+//!
+//! A mixer keeps the publisher's own dimensions (heads, groups, kernels) and not only element counts, because engines
+//! shard, pad and convert by them. What it stores is the business of [`crate::cache`].
+
+use crate::error::PlanError;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A token mixer with a cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Mixer {
+    /// Attention over every token.
+    Full(Full),
+    /// Attention over the last `window` tokens.
+    Window(Window),
+    /// Attention inside chunks of `chunk` tokens.
+    Chunk(Chunk),
+    /// Multi-head latent attention: one compressed row a token.
+    Mla(Mla),
+    /// DeepSeek-V4's shared-KV attention: a window, and entries compressed over time.
+    Compressed(Compressed),
+    /// Mamba-1 selective state space.
+    Mamba1(Mamba1),
+    /// Mamba-2 (SSD).
+    Mamba2(Mamba2),
+    /// Gated delta network.
+    GatedDelta(GatedDelta),
+    /// Kimi delta attention.
+    Kda(Kda),
+    /// Lightning (decayed linear) attention: a state, no convolution.
+    Lightning(Lightning),
+    /// Gated short convolution (LFM2).
+    ShortConv(ShortConv),
+    /// RWKV time and channel mixing.
+    Rwkv(Rwkv),
+    /// Real-gated linear recurrent unit (Griffin).
+    RgLru(RgLru),
+    /// xLSTM's matrix memory.
+    Mlstm(Mlstm),
+    /// Attention over encoder (or image) tokens.
+    Cross(Cross),
+    /// Attention over another layer's keys and values: owns nothing.
+    Shared(Shared),
+}
+
+macro_rules! dims {
+    ($(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident: $ty:ty),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name { $($(#[$fdoc])* pub $field: $ty),+ }
+    };
+}
+
+dims! {
+    /// Grouped-query attention over all tokens; one key and one value vector per KV head.
+    Full {
+        /// KV heads.
+        kv_heads: u64,
+        /// Key width per head.
+        k_dim: u64,
+        /// Value width per head.
+        v_dim: u64,
+        /// Width of a sparse-attention indexer's single key head beside the full cache (MiniMax-M3's MSA).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        indexer_dim: Option<u64>,
+    }
+}
+dims! {
+    /// Grouped-query attention over a sliding window.
+    Window {
+        /// KV heads.
+        kv_heads: u64,
+        /// Key width per head.
+        k_dim: u64,
+        /// Value width per head.
+        v_dim: u64,
+        /// Tokens a query can see, itself included.
+        window: u64,
+    }
+}
+dims! {
+    /// Grouped-query attention inside fixed chunks.
+    Chunk {
+        /// KV heads.
+        kv_heads: u64,
+        /// Key width per head.
+        k_dim: u64,
+        /// Value width per head.
+        v_dim: u64,
+        /// Tokens per chunk.
+        chunk: u64,
+    }
+}
+dims! {
+    /// Latent attention. The row is `latent_dim + rope_dim` elements, keys and values at once.
+    Mla {
+        /// Compressed KV rank (`kv_lora_rank`).
+        latent_dim: u64,
+        /// Decoupled rotary key width (`qk_rope_head_dim`).
+        rope_dim: u64,
+        /// Width of a sparse-attention indexer's key head, on layers that store one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        indexer_dim: Option<u64>,
+        /// Tokens pooled into one indexer key (`index_kpool`); 1 where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        indexer_stride: Option<u64>,
+        /// The layer attends sparsely with another layer's indexer and stores none of its own.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        indexer_shared: bool,
+        /// Query heads; needed where an engine decompresses the cache to plain heads.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        heads: Option<u64>,
+        /// Key width per head without the rotary part (`qk_nope_head_dim`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nope_dim: Option<u64>,
+        /// Value width per head.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        v_dim: Option<u64>,
+    }
+}
+dims! {
+    /// Keys and values in one row of `dim`; the last `window` rows, and one row per `ratio` tokens.
+    Compressed {
+        /// Row width.
+        dim: u64,
+        /// Rows kept uncompressed.
+        window: u64,
+        /// Tokens per compressed entry; 0 keeps the window alone.
+        ratio: u64,
+        /// Width of the indexer's key per compressed entry (CSA); absent on layers that attend to all entries (HCA).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        indexer_dim: Option<u64>,
+    }
+}
+dims! {
+    /// Convolution over `inner` channels and a state of `inner × state`.
+    Mamba1 {
+        /// Channels (`intermediate_size`).
+        inner: u64,
+        /// State width (`state_size`).
+        state: u64,
+        /// Convolution kernel.
+        conv_kernel: u64,
+    }
+}
+dims! {
+    /// Convolution over `heads·head_dim + 2·groups·state` channels and a state of `heads × head_dim × state`.
+    Mamba2 {
+        /// SSM heads.
+        heads: u64,
+        /// Channels per head.
+        head_dim: u64,
+        /// Groups of B and C.
+        groups: u64,
+        /// State width.
+        state: u64,
+        /// Convolution kernel.
+        conv_kernel: u64,
+    }
+}
+dims! {
+    /// Convolution over `2·k_heads·k_dim + v_heads·v_dim` channels and a state of `v_heads × k_dim × v_dim`.
+    GatedDelta {
+        /// Key heads.
+        k_heads: u64,
+        /// Key width per head.
+        k_dim: u64,
+        /// Value heads.
+        v_heads: u64,
+        /// Value width per head.
+        v_dim: u64,
+        /// Convolution kernel.
+        conv_kernel: u64,
+    }
+}
+dims! {
+    /// Three convolutions over `heads·head_dim` channels and a state of `heads × head_dim × head_dim`.
+    Kda {
+        /// Heads.
+        heads: u64,
+        /// Width per head.
+        head_dim: u64,
+        /// Convolution kernel.
+        conv_kernel: u64,
+    }
+}
+dims! {
+    /// A state of `heads × head_dim × head_dim`.
+    Lightning {
+        /// Heads.
+        heads: u64,
+        /// Width per head.
+        head_dim: u64,
+    }
+}
+dims! {
+    /// A convolution over `width` channels.
+    ShortConv {
+        /// Channels.
+        width: u64,
+        /// Convolution kernel (`L_cache`).
+        conv_kernel: u64,
+    }
+}
+dims! {
+    /// Two shifted tokens of `hidden` and a state of `hidden/head_size` matrices.
+    Rwkv {
+        /// Width of the residual stream.
+        hidden: u64,
+        /// Width of a head.
+        head_size: u64,
+    }
+}
+dims! {
+    /// A convolution and one state element per channel.
+    RgLru {
+        /// Channels (`lru_width`).
+        width: u64,
+        /// Convolution kernel.
+        conv_kernel: u64,
+    }
+}
+dims! {
+    /// Per head a matrix of `qk_dim × v_dim`, a normaliser of `qk_dim` and one stabiliser.
+    Mlstm {
+        /// Heads.
+        heads: u64,
+        /// Query and key width per head.
+        qk_dim: u64,
+        /// Value width per head.
+        v_dim: u64,
+    }
+}
+dims! {
+    /// Keys and values of the encoder's tokens, fixed once the input is.
+    Cross {
+        /// KV heads.
+        kv_heads: u64,
+        /// Key width per head.
+        k_dim: u64,
+        /// Value width per head.
+        v_dim: u64,
+    }
+}
+dims! {
+    /// A layer that reads an earlier layer's cache.
+    Shared {
+        /// It attends over a window of this many tokens; absent: over all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        window: Option<u64>,
+    }
+}
+
+impl Mixer {
+    /// Makes an attention mixer cache one tensor for keys and values; whether there was one to change.
+    pub(super) fn merge_projections(&mut self) -> Result<bool, PlanError> {
+        let (k_dim, v_dim) = match self {
+            Self::Full(a) => (a.k_dim, &mut a.v_dim),
+            Self::Window(a) => (a.k_dim, &mut a.v_dim),
+            Self::Chunk(a) => (a.k_dim, &mut a.v_dim),
+            Self::Cross(a) => (a.k_dim, &mut a.v_dim),
+            Self::Mla(_)
+            | Self::Compressed(_)
+            | Self::Mamba1(_)
+            | Self::Mamba2(_)
+            | Self::GatedDelta(_)
+            | Self::Kda(_)
+            | Self::Lightning(_)
+            | Self::ShortConv(_)
+            | Self::Rwkv(_)
+            | Self::RgLru(_)
+            | Self::Mlstm(_)
+            | Self::Shared(_) => return Ok(false),
+        };
+        if k_dim != *v_dim {
+            let message =
+                format!("keys of width {k_dim} and values of width {v_dim} cannot share one projection");
+            return Err(PlanError::invalid("what_if.projections", message));
+        }
+        *v_dim = 0;
+        Ok(true)
+    }
+
+    /// Every dimension a store depends on is positive.
+    pub(super) fn check(&self) -> Result<(), PlanError> {
+        let named: &[(&str, u64)] = match self {
+            Self::Full(a) => &[
+                ("kv_heads", a.kv_heads),
+                ("k_dim", a.k_dim),
+                ("v_dim", a.v_dim),
+                ("indexer_dim", a.indexer_dim.unwrap_or(1)),
+            ],
+            Self::Window(a) => {
+                &[("kv_heads", a.kv_heads), ("k_dim", a.k_dim), ("v_dim", a.v_dim), ("window", a.window)]
+            }
+            Self::Chunk(a) => {
+                &[("kv_heads", a.kv_heads), ("k_dim", a.k_dim), ("v_dim", a.v_dim), ("chunk", a.chunk)]
+            }
+            Self::Mla(a) => &[
+                ("latent_dim", a.latent_dim),
+                ("indexer_dim", a.indexer_dim.unwrap_or(1)),
+                ("indexer_stride", a.indexer_stride.unwrap_or(1)),
+                ("heads", a.heads.unwrap_or(1)),
+                ("v_dim", a.v_dim.unwrap_or(1)),
+            ],
+            Self::Compressed(a) => {
+                &[("dim", a.dim), ("window", a.window), ("indexer_dim", a.indexer_dim.unwrap_or(1))]
+            }
+            Self::Mamba1(a) => &[("inner", a.inner), ("state", a.state), ("conv_kernel", a.conv_kernel)],
+            Self::Mamba2(a) => &[
+                ("heads", a.heads),
+                ("head_dim", a.head_dim),
+                ("groups", a.groups),
+                ("state", a.state),
+                ("conv_kernel", a.conv_kernel),
+            ],
+            Self::GatedDelta(a) => &[
+                ("k_heads", a.k_heads),
+                ("k_dim", a.k_dim),
+                ("v_heads", a.v_heads),
+                ("v_dim", a.v_dim),
+                ("conv_kernel", a.conv_kernel),
+            ],
+            Self::Kda(a) => &[("heads", a.heads), ("head_dim", a.head_dim), ("conv_kernel", a.conv_kernel)],
+            Self::Lightning(a) => &[("heads", a.heads), ("head_dim", a.head_dim)],
+            Self::ShortConv(a) => &[("width", a.width), ("conv_kernel", a.conv_kernel)],
+            Self::Rwkv(a) => &[("hidden", a.hidden), ("head_size", a.head_size)],
+            Self::RgLru(a) => &[("width", a.width), ("conv_kernel", a.conv_kernel)],
+            Self::Mlstm(a) => &[("heads", a.heads), ("qk_dim", a.qk_dim), ("v_dim", a.v_dim)],
+            Self::Cross(a) => &[("kv_heads", a.kv_heads), ("k_dim", a.k_dim), ("v_dim", a.v_dim)],
+            Self::Shared(a) => &[("window", a.window.unwrap_or(1))],
+        };
+        match named.iter().find(|(_, n)| *n == 0) {
+            Some((field, _)) => {
+                Err(PlanError::invalid(*field, format!("`{field}` must be positive")).with_value(0))
+            }
+            None => Ok(()),
+        }
+    }
+}
