@@ -7,10 +7,13 @@
 //!
 //! - `catalog`: the specs shipped with the program, found by id or alias;
 //! - `file`: the spec record and its layer runs;
-//! - `layer`: the mixers a layer can be made of, in the publisher's own dimensions.
+//! - `layer`: the mixers a layer can be made of, in the publisher's own dimensions;
+//! - `gguf`, `safetensors`, `json`: readers over bytes, from a `source` that a front end opens, into metadata and a
+//!   table of `tensors`.
 
 pub mod catalog;
 pub mod file;
+pub mod json;
 pub mod layer;
 
 pub use file::{Parameters, Run, RunBody, SpecFile};
