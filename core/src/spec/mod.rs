@@ -13,8 +13,12 @@
 
 pub mod catalog;
 pub mod file;
+pub mod gguf;
 pub mod json;
 pub mod layer;
+pub mod safetensors;
+pub mod source;
+pub mod tensors;
 
 pub use file::{Parameters, Run, RunBody, SpecFile};
 pub use layer::Mixer;
