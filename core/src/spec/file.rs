@@ -118,7 +118,6 @@ const fn one() -> u64 {
     1
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_one(n: &u64) -> bool {
     *n == 1
 }
