@@ -1,2 +1,40 @@
-//! xtask
-fn main() {}
+//! The project's own commands. `cargo xtask test` is the whole check a change must pass, on a fresh machine as on a
+//! developer's; the other commands are the parts of it that are useful alone.
+
+mod data;
+mod runner;
+mod setup;
+mod shell;
+mod step;
+mod wasm;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::runner::Selection;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing, then lint and test everything
+    Test(Selection),
+    /// Look after the files the project carries
+    Data(data::Args),
+}
+
+fn main() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    shell::enter_workspace_root()?;
+    match cli.command {
+        Command::Test(selection) => Ok(runner::run(&selection)),
+        Command::Data(args) => data::run(&args).map(|()| ExitCode::SUCCESS),
+    }
+}
