@@ -1,2 +1,77 @@
-//! kvplan
-fn main() {}
+//! `kvplan`: plan a model's KV cache to the byte before loading it.
+//!
+//! The command line: `args` says what can be typed, `load` turns a typed model into something plannable,
+//! `command/` has one file a command, `show/` formats answers for people. Every figure comes from `kvplan-core`.
+
+mod args;
+mod command;
+mod load;
+mod show;
+
+use args::{Cli, Command};
+use clap::{CommandFactory as _, Parser as _};
+use std::process::ExitCode;
+
+/// How a command ended, in the contract's exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Answered.
+    Done,
+    /// Bad input, or refused.
+    Refused,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::SUCCESS,
+            Outcome::Refused => Self::from(2),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Some(command) => run(command),
+        None => print_help(),
+    };
+    match result {
+        Ok(outcome) => outcome.into(),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            show::complain(&format!("{error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Plan(args) => command::plan::run(&args),
+        Command::Batch(args) => command::batch::run(&args),
+        Command::Compare(args) => command::compare::run(&args),
+        Command::Import(args) => command::import::run(&args),
+        Command::Models(args) => command::models::run(&args),
+        Command::Codecs(args) => command::codecs::run(&args),
+        Command::Engines(args) => command::engines::run(&args),
+        Command::Schema(args) => command::schema::run(&args),
+        Command::Completions(args) => command::completions::run(&args),
+    }
+}
+
+fn print_help() -> anyhow::Result<Outcome> {
+    Cli::command().print_help()?;
+    Ok(Outcome::Done)
+}
+
+/// A reader that went away (`kvplan models | head`) is not an error of ours.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| {
+            let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            io.or_else(|| cause.downcast_ref::<serde_json::Error>()?.io_error_kind())
+        })
+        .any(|kind| kind == std::io::ErrorKind::BrokenPipe)
+}

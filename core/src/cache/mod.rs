@@ -119,6 +119,12 @@ impl Role {
         }
     }
 
+    /// Whether `cache.k` or `cache.v` chooses its codec.
+    #[must_use]
+    pub const fn knob_is_cache(self) -> bool {
+        matches!(self.knob(), Knob::K | Knob::V)
+    }
+
     /// Whether the tokens themselves need it. Compressor buffers are an engine's working memory: published footprints
     /// leave them out, so they count as reserved and never as payload.
     #[must_use]

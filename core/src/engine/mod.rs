@@ -97,6 +97,38 @@ impl EngineName {
     }
 }
 
+impl EngineName {
+    /// Whether requests for it are answered.
+    #[must_use]
+    pub const fn is_modelled(self) -> bool {
+        match self {
+            Self::Payload => true,
+            Self::LlamaCpp
+            | Self::Vllm
+            | Self::Sglang
+            | Self::TensorRtLlm
+            | Self::Transformers
+            | Self::Mlx
+            | Self::ExllamaV3 => false,
+        }
+    }
+
+    /// JSON Schema of its options, where it is modelled.
+    #[must_use]
+    pub fn options_schema(self) -> Option<schemars::Schema> {
+        match self {
+            Self::Payload => Some(schemars::schema_for!(payload::Options)),
+            Self::LlamaCpp
+            | Self::Vllm
+            | Self::Sglang
+            | Self::TensorRtLlm
+            | Self::Transformers
+            | Self::Mlx
+            | Self::ExllamaV3 => None,
+        }
+    }
+}
+
 /// An engine with its options, parsed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Engine {

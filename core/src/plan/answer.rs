@@ -5,7 +5,7 @@ use super::request::Request;
 use crate::cache::Role;
 use crate::engine::{Engine, Reservation, Scenario, StoreLine, payload};
 use crate::error::PlanError;
-use crate::explain::{Basis, Term};
+use crate::explain::{Basis, Rule, Term};
 use crate::spec::ModelSpec;
 use crate::unit::{Bytes, Tokens};
 use schemars::JsonSchema;
@@ -37,6 +37,9 @@ pub struct Plan {
     /// Sequences, resolved; not part of the JSON.
     #[serde(skip)]
     pub sequences: u64,
+    /// The rules the lines cite, each once, in order; not part of the JSON.
+    #[serde(skip)]
+    pub rules: Vec<&'static Rule>,
 }
 
 /// The model as understood.
@@ -165,10 +168,14 @@ impl Plan {
         let mut reserved = reservation.overhead;
         let mut by_role = ByRole::default();
         let mut stores = Vec::with_capacity(reservation.lines.len());
+        let mut rules: Vec<&'static Rule> = Vec::with_capacity(2);
         for line in &reservation.lines {
             payload = payload.plus(line.payload)?;
             reserved = reserved.plus(line.allocated)?;
             by_role.add(line.role, line.allocated)?;
+            if !rules.iter().any(|known| known.id == line.rule.id) {
+                rules.push(line.rule);
+            }
             stores.push(StoreShown {
                 cache: line.cache,
                 role: line.role,
@@ -214,6 +221,7 @@ impl Plan {
             assumptions,
             context: reservation.context,
             sequences: reservation.sequences,
+            rules,
         })
     }
 }

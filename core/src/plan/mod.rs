@@ -73,22 +73,30 @@ pub fn resolve_model(model: &ModelRef) -> Result<Cow<'static, ModelSpec>, PlanEr
     }
 }
 
-/// One line in, one line out: a plan or an error object, as JSON without a line break.
-#[must_use]
-pub fn answer_line(line: &str) -> String {
+/// One line in, one line out: a plan or an error object, as JSON without a line break, appended to `out`.
+pub fn answer_into(line: &[u8], out: &mut Vec<u8>) {
     let request = match Request::parse(line) {
         Ok(request) => request,
-        Err((id, error)) => return error_line(id.as_ref(), &error),
+        Err((id, error)) => return out.extend_from_slice(error_line(id.as_ref(), &error).as_bytes()),
     };
-    match plan(&request) {
-        Ok(plan) => serde_json::to_string(&plan).unwrap_or_else(|e| {
-            error_line(
-                request.id.as_ref(),
-                &PlanError::invalid("", format!("the answer could not be written: {e}")),
-            )
-        }),
-        Err(error) => error_line(request.id.as_ref(), &error),
-    }
+    let start = out.len();
+    let error = match plan(&request) {
+        Ok(plan) => match serde_json::to_writer(&mut *out, &plan) {
+            Ok(()) => return,
+            Err(e) => PlanError::invalid("", format!("the answer could not be written: {e}")),
+        },
+        Err(error) => error,
+    };
+    out.truncate(start);
+    out.extend_from_slice(error_line(request.id.as_ref(), &error).as_bytes());
+}
+
+/// [`answer_into`] for text.
+#[must_use]
+pub fn answer_line(line: &str) -> String {
+    let mut out = Vec::with_capacity(1024);
+    answer_into(line.as_bytes(), &mut out);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// The contract's error object, as JSON.

@@ -300,12 +300,12 @@ impl Request {
     ///
     /// # Errors
     /// The request's `id`, where one could still be read, and the error.
-    pub fn parse(text: &str) -> Result<Self, (Option<Value>, PlanError)> {
+    pub fn parse(text: &[u8]) -> Result<Self, (Option<Value>, PlanError)> {
         // The common case in one pass; a request that fails is read again to say where.
-        if let Ok(request) = serde_json::from_str(text) {
+        if let Ok(request) = serde_json::from_slice(text) {
             return Ok(request);
         }
-        let whole: Value = match serde_json::from_str(text) {
+        let whole: Value = match serde_json::from_slice(text) {
             Ok(whole) => whole,
             Err(e) => return Err((None, PlanError::invalid("", format!("not JSON: {e}")))),
         };

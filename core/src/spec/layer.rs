@@ -255,6 +255,29 @@ dims! {
 }
 
 impl Mixer {
+    /// The mixer's `kind` in specs.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Full(_) => "full",
+            Self::Window(_) => "window",
+            Self::Chunk(_) => "chunk",
+            Self::Mla(_) => "mla",
+            Self::Compressed(_) => "compressed",
+            Self::Mamba1(_) => "mamba1",
+            Self::Mamba2(_) => "mamba2",
+            Self::GatedDelta(_) => "gated_delta",
+            Self::Kda(_) => "kda",
+            Self::Lightning(_) => "lightning",
+            Self::ShortConv(_) => "short_conv",
+            Self::Rwkv(_) => "rwkv",
+            Self::RgLru(_) => "rg_lru",
+            Self::Mlstm(_) => "mlstm",
+            Self::Cross(_) => "cross",
+            Self::Shared(_) => "shared",
+        }
+    }
+
     /// Makes an attention mixer cache one tensor for keys and values; whether there was one to change.
     pub(super) fn merge_projections(&mut self) -> Result<bool, PlanError> {
         let (k_dim, v_dim) = match self {

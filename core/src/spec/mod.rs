@@ -52,6 +52,15 @@ pub struct Kind {
 }
 
 impl Kind {
+    /// What a layer of this kind is called: its mixers' kinds joined by `+`, or `none`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        if self.mixers.is_empty() {
+            return "none".to_owned();
+        }
+        self.mixers.iter().map(Mixer::kind).collect::<Vec<_>>().join("+")
+    }
+
     /// The mixers of one such layer; empty for a layer that keeps nothing (MLP, MoE, no-op).
     #[must_use]
     pub fn mixers(&self) -> &[Mixer] {

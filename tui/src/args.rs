@@ -1,0 +1,248 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use kvplan_core::engine::EngineName;
+use kvplan_core::plan::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf};
+use kvplan_core::unit::{Tokens, parse_bytes, parse_tokens};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// Plan a model's KV cache to the byte before loading it.
+#[derive(Debug, Parser)]
+#[command(name = "kvplan", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// What an engine reserves for a model's cache, and why
+    Plan(PlanArgs),
+    /// Answer JSON requests, one a line, as JSON lines
+    Batch(BatchArgs),
+    /// Engines and cache types side by side
+    Compare(CompareArgs),
+    /// The model spec a file is understood as
+    Import(ImportArgs),
+    /// The catalogued models
+    Models(ModelsArgs),
+    /// The cache formats
+    Codecs(ListArgs),
+    /// The engines, their options and cache types
+    Engines(ListArgs),
+    /// JSON Schema of what kvplan reads and writes
+    Schema(SchemaArgs),
+    /// Shell completions
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// A catalogued id, or a config.json, .gguf or spec file
+    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) scenario: ScenarioArgs,
+    /// Plan for this engine alone; without it payload, llama.cpp and vllm are summed up
+    #[arg(short, long, value_parser = engine_name)]
+    pub(crate) engine: Option<EngineName>,
+    /// The engine's version; only the modelled one is answered
+    #[arg(long, requires = "engine")]
+    pub(crate) engine_version: Option<String>,
+    /// One of the engine's own options, as NAME=VALUE (`-o n_ubatch=256`); may be repeated
+    #[arg(short = 'o', long = "option", value_name = "NAME=VALUE", requires = "engine", value_parser = engine_option)]
+    pub(crate) options: Vec<(String, Value)>,
+    /// Print why each figure is what it is
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Print the plan object instead
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The part of a request that is the same for every engine.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ScenarioArgs {
+    /// Tokens per sequence, prompt and generated (128k = 131072)
+    #[arg(short, long, value_parser = parse_tokens)]
+    pub(crate) context: Option<Tokens>,
+    /// Sequences resident at once
+    #[arg(short, long, value_parser = parse_tokens)]
+    pub(crate) sequences: Option<Tokens>,
+    /// Encoder or image tokens per sequence
+    #[arg(long, value_parser = parse_tokens)]
+    pub(crate) encoder_tokens: Option<Tokens>,
+    /// Codec of keys and values
+    #[arg(long, value_name = "CODEC")]
+    pub(crate) cache: Option<String>,
+    /// Codec of keys
+    #[arg(short, long, value_name = "CODEC")]
+    pub(crate) k: Option<String>,
+    /// Codec of values
+    #[arg(short, long, value_name = "CODEC")]
+    pub(crate) v: Option<String>,
+    /// Codec of sparse-attention indexer keys
+    #[arg(long, value_name = "CODEC")]
+    pub(crate) indexer: Option<String>,
+    /// Codec of recurrent states
+    #[arg(long, value_name = "CODEC")]
+    pub(crate) state: Option<String>,
+    /// Codec of convolution states
+    #[arg(long, value_name = "CODEC")]
+    pub(crate) conv: Option<String>,
+    /// Multi-token-prediction layers kept in the cache
+    #[arg(long, default_value_t = 0)]
+    pub(crate) mtp: u64,
+    /// What if projections were one tensor: `k=v` or `q=k=v`
+    #[arg(long, value_name = "PROJECTIONS", value_parser = projections)]
+    pub(crate) what_if: Option<Projections>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BatchArgs {
+    /// JSON Lines; standard input where absent
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// A catalogued id, or a config.json, .gguf or spec file
+    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) scenario: ScenarioArgs,
+    /// Engines, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = engine_name, default_value = "payload,llama.cpp,vllm")]
+    pub(crate) engines: Vec<EngineName>,
+    /// Cache types, separated by commas; `K/V` for a pair (`q8_0/q4_0`)
+    #[arg(short, long, value_delimiter = ',')]
+    pub(crate) types: Vec<String>,
+    /// Print JSON instead
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// config.json, .gguf (any part of a split one), .safetensors or its index, or a model spec
+    pub(crate) file: PathBuf,
+    /// Print JSON instead of TOML
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    /// Show only models whose id, name or alias contains every word
+    pub(crate) query: Vec<String>,
+    /// Print JSON instead
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Print JSON instead
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// Which form
+    #[arg(default_value = "request")]
+    pub(crate) form: SchemaForm,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum SchemaForm {
+    /// What `kvplan batch` reads
+    Request,
+    /// What `kvplan plan --json` prints
+    Plan,
+    /// A model spec
+    Spec,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    pub(crate) shell: Shell,
+}
+
+impl ScenarioArgs {
+    /// The request these arguments stand for.
+    pub(crate) fn request(&self, model: ModelRef) -> Request {
+        Request {
+            context: self.context.map(Tokens::get),
+            sequences: self.sequences.map(Tokens::get),
+            encoder_tokens: self.encoder_tokens.map(Tokens::get),
+            cache: CacheRequest {
+                kv: self.cache.clone(),
+                k: self.k.clone(),
+                v: self.v.clone(),
+                indexer: self.indexer.clone(),
+                state: self.state.clone(),
+                conv: self.conv.clone(),
+            },
+            mtp: self.mtp,
+            what_if: self.what_if.map(|projections| WhatIf { projections }),
+            ..Request::of(model)
+        }
+    }
+}
+
+impl PlanArgs {
+    /// The engine asked for, with its options.
+    pub(crate) fn engine_request(&self) -> Option<EngineRequest> {
+        let name = self.engine?;
+        let options: Map<String, Value> = self.options.iter().cloned().collect();
+        Some(EngineRequest { name, version: self.engine_version.clone(), options })
+    }
+}
+
+fn engine_name(text: &str) -> Result<EngineName, String> {
+    use strum::IntoEnumIterator as _;
+    text.parse().map_err(|_| {
+        let known: Vec<&str> = EngineName::iter().map(EngineName::as_str).collect();
+        format!("no engine `{text}`; known: {}", known.join(", "))
+    })
+}
+
+fn projections(text: &str) -> Result<Projections, String> {
+    serde_json::from_value(Value::String(text.to_owned())).map_err(|_| "use k=v or q=k=v".to_owned())
+}
+
+/// `NAME=VALUE`, the value as JSON where it is JSON, as a size where it is one (`16GiB`, `128k`), as text otherwise.
+fn engine_option(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| "write NAME=VALUE".to_owned())?;
+    let value = serde_json::from_str(value)
+        .ok()
+        .or_else(|| parse_tokens(value).ok().map(|n| Value::from(n.get())))
+        .or_else(|| parse_bytes(value).ok().map(|n| Value::from(n.get())))
+        .unwrap_or_else(|| Value::String(value.to_owned()));
+    Ok((name.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn engine_options_read_as_json_sizes_or_text() {
+        assert_eq!(engine_option("n_ubatch=256"), Ok(("n_ubatch".into(), Value::from(256))));
+        assert_eq!(engine_option("kv_unified=true"), Ok(("kv_unified".into(), Value::from(true))));
+        assert_eq!(
+            engine_option("kv_cache_memory_bytes=16GiB"),
+            Ok(("kv_cache_memory_bytes".into(), Value::from(16u64 << 30)))
+        );
+        assert_eq!(engine_option("type_k=q8_0"), Ok(("type_k".into(), Value::from("q8_0"))));
+        assert!(engine_option("n_ubatch").is_err());
+    }
+}

@@ -1,0 +1,60 @@
+//! `kvplan plan`: one engine in full, or the three that matter most in a line each.
+
+use super::{print_json, print_text};
+use crate::Outcome;
+use crate::args::PlanArgs;
+use crate::load;
+use crate::show;
+use kvplan_core::engine::EngineName;
+use kvplan_core::error::PlanError;
+use kvplan_core::plan::{EngineRequest, ModelRef, Plan, Request, error_line, plan_model};
+use kvplan_core::spec::ModelSpec;
+use serde_json::Map;
+
+/// What a plan without `--engine` sums up.
+const SUMMARY: [EngineName; 3] = [EngineName::Payload, EngineName::LlamaCpp, EngineName::Vllm];
+
+/// Runs the command.
+pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
+    let model = match load::model(&args.model) {
+        Ok(model) => model,
+        Err(error) => return refused(args, &error.into_plan_error()),
+    };
+    let mut request = args.scenario.request(ModelRef::Id(args.model.clone()));
+    request.explain = args.explain;
+    request.engine = args.engine_request();
+    if request.engine.is_none() && !args.json {
+        return summary(args, &model, &request);
+    }
+    match plan_model(&model, &request) {
+        Err(error) => refused(args, &error),
+        Ok(plan) if args.json => print_json(&plan).map(|()| Outcome::Done),
+        Ok(plan) => print_text(&show::plan::one(&model, &plan)).map(|()| Outcome::Done),
+    }
+}
+
+/// One line an engine. An engine that cannot answer says why on its line; only if none can is that a failure.
+fn summary(args: &PlanArgs, model: &ModelSpec, request: &Request) -> anyhow::Result<Outcome> {
+    let answers: Vec<(EngineName, Result<Plan, PlanError>)> = SUMMARY
+        .into_iter()
+        .map(|name| {
+            let engine = EngineRequest { name, version: None, options: Map::new() };
+            let answer = plan_model(model, &Request { engine: Some(engine), ..request.clone() });
+            (name, answer)
+        })
+        .collect();
+    // What the ideal engine cannot answer is wrong with the request itself.
+    if let Some((_, Err(error))) = answers.iter().find(|(name, _)| *name == EngineName::Payload) {
+        return refused(args, error);
+    }
+    print_text(&show::plan::summary(model, &answers))?;
+    Ok(Outcome::Done)
+}
+
+fn refused(args: &PlanArgs, error: &PlanError) -> anyhow::Result<Outcome> {
+    if args.json {
+        print_text(&format!("{}\n", error_line(None, error)))?;
+    }
+    show::refuse(error);
+    Ok(Outcome::Refused)
+}

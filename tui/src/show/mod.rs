@@ -1,0 +1,99 @@
+//! Answers for people: aligned, labelled, within 80 columns; colours only on a terminal.
+
+pub(crate) mod plan;
+mod table;
+
+pub(crate) use table::{Align, Table};
+
+use anstyle::{AnsiColor, Style};
+use kvplan_core::error::PlanError;
+use kvplan_core::unit::Bytes;
+use std::io::Write as _;
+
+/// Emphasis.
+pub(crate) const BOLD: Style = Style::new().bold();
+/// Secondary text.
+pub(crate) const DIM: Style = Style::new().dimmed();
+/// What went wrong.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// What deserves a second look.
+pub(crate) const NOTE: Style = AnsiColor::Yellow.on_default();
+
+/// `147456` as `147,456`.
+pub(crate) fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `n thing` or `n things`.
+pub(crate) fn count(n: u64, thing: &str) -> String {
+    format!("{} {thing}{}", grouped(n), if n == 1 { "" } else { "s" })
+}
+
+/// A size for reading.
+pub(crate) fn size(bytes: Bytes) -> String {
+    kvplan_core::unit::Binary(bytes).to_string()
+}
+
+/// One error line on standard error.
+pub(crate) fn complain(message: &str) {
+    let mut out = anstream::stderr();
+    // Nobody is left to tell when standard error is gone.
+    let _ = writeln!(out, "{BAD}error{BAD:#}: {message}");
+}
+
+/// A refusal on standard error: what, where, which value.
+pub(crate) fn refuse(error: &PlanError) {
+    complain(&error.message);
+    let mut out = anstream::stderr();
+    let value = if error.value.is_null() { String::new() } else { format!(" = {}", error.value) };
+    let field = if error.field.is_empty() { String::new() } else { format!("  at {}{value}", error.field) };
+    let _ = writeln!(out, "  {DIM}{}{field}{DIM:#}", error.kind);
+}
+
+/// Words wrapped at 80 columns, continuation lines indented by `indent`.
+pub(crate) fn wrapped(text: &str, indent: usize) -> String {
+    let mut out = String::new();
+    let mut column = indent;
+    for word in text.split_whitespace() {
+        let width = word.chars().count();
+        if column > indent && column + 1 + width > 80 {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if column > indent {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += width;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(
+            [grouped(0), grouped(999), grouped(1000), grouped(19_327_352_832)],
+            ["0", "999", "1,000", "19,327,352,832"]
+        );
+    }
+
+    #[test]
+    fn long_lines_wrap_at_80_columns_under_their_indent() {
+        let text = wrapped(&"word ".repeat(40), 4);
+        assert!(text.lines().all(|l| l.chars().count() <= 80));
+        assert!(text.lines().skip(1).all(|l| l.starts_with("    word")));
+    }
+}
