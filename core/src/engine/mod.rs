@@ -7,6 +7,7 @@
 //! To add an engine: a variant of [`EngineName`] and of [`Engine`], a module, and the build breaks in every place
 //! that has to think about it.
 
+pub mod llama_cpp;
 pub mod payload;
 
 use crate::cache::{Knob, Role};
@@ -284,12 +285,48 @@ pub struct Reservation {
     pub pool: Option<Pool>,
     /// Bytes reserved for no store in particular (a null block, a padding page): counted as allocated and as waste.
     pub overhead: Bytes,
-    /// The figures this engine itself prints, under its own names; null where it prints none.
-    pub report: Value,
+    /// The figures this engine itself prints, under its own names.
+    pub report: Report,
+    /// Which layers the lines cover.
+    pub covers: Covers,
     /// What was assumed on the way.
     pub assumptions: Vec<Cow<'static, str>>,
     /// The engine's own steps (cells, padding, groups), when the scenario asks for an explanation.
     pub terms: Vec<Term>,
+}
+
+/// The figures an engine itself prints, under its own names: one variant an engine, serialised as its content.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Report {
+    /// It prints none.
+    #[default]
+    None,
+    /// llama.cpp's.
+    LlamaCpp(Box<llama_cpp::Report>),
+}
+
+impl Report {
+    /// Whether there is nothing to show.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::LlamaCpp(_) => false,
+        }
+    }
+}
+
+/// Which layers an engine's cache covers; growth per token is theirs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Covers {
+    /// The trunk and the multi-token-prediction layers that the scenario asks for.
+    #[default]
+    Asked,
+    /// The multi-token-prediction layers alone: a drafting context of its own.
+    MtpOnly,
+    /// None: the engine runs this model without a cache.
+    Nothing,
 }
 
 /// A pool of fixed size.

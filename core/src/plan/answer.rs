@@ -3,7 +3,7 @@
 use super::decimal::{Decimal, gcd};
 use super::request::Request;
 use crate::cache::Role;
-use crate::engine::{Engine, Reservation, Scenario, StoreLine, payload};
+use crate::engine::{Covers, Engine, Report, Reservation, Scenario, StoreLine, payload};
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule, Term};
 use crate::spec::ModelSpec;
@@ -81,8 +81,8 @@ pub struct Kv {
     /// Line by line.
     pub stores: Vec<StoreShown>,
     /// The figures the engine prints.
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub engine_report: Value,
+    #[serde(skip_serializing_if = "Report::is_none")]
+    pub engine_report: Report,
 }
 
 /// Allocated bytes per role.
@@ -194,6 +194,7 @@ impl Plan {
         };
         let used = allocated.minus(free.unwrap_or_default())?;
         let name = engine.name();
+        let bytes_per_token = growth(&reservation, model, scenario)?;
         let mut assumptions = reservation.assumptions;
         note_context(model, reservation.context, &mut assumptions);
         note_encoder(&reservation.lines, scenario, &mut assumptions);
@@ -212,7 +213,7 @@ impl Plan {
                 // Never negative: an engine that keeps less than the tokens need (a window held one short) wastes nothing.
                 waste_bytes: used.minus(payload).unwrap_or_default(),
                 pool_free_bytes: free,
-                bytes_per_token: growth(&reservation.lines, model, scenario, reservation.context)?,
+                bytes_per_token,
                 by_role,
                 stores,
                 engine_report: reservation.report,
@@ -227,34 +228,41 @@ impl Plan {
 }
 
 /// Payload growth per token of one sequence: the average over the next R tokens, R = lcm of strides and codec blocks.
-fn growth(
-    lines: &[StoreLine],
-    model: &ModelSpec,
-    scenario: &Scenario,
-    context: Tokens,
-) -> Result<Decimal, PlanError> {
+fn growth(reservation: &Reservation, model: &ModelSpec, scenario: &Scenario) -> Result<Decimal, PlanError> {
     let codec_of = |role: Role| {
-        let line = lines.iter().find(|l| l.role == role);
+        let line = reservation.lines.iter().find(|l| l.role == role);
         line.map_or_else(|| payload::default_codec(role.knob()), |l| l.codec)
     };
+    let kept = || {
+        let asked = match reservation.covers {
+            Covers::Asked => Some(model.kept(scenario.mtp)),
+            Covers::MtpOnly | Covers::Nothing => None,
+        };
+        let drafted = match reservation.covers {
+            Covers::MtpOnly => model.kinds(),
+            Covers::Asked | Covers::Nothing => &[],
+        };
+        let drafted = drafted.iter().map(|kind| (kind, kind.mtp_layers())).filter(|(_, layers)| *layers > 0);
+        asked.into_iter().flatten().chain(drafted)
+    };
     let mut period: u64 = 1;
-    for (kind, _) in model.kept(scenario.mtp) {
+    for (kind, _) in kept() {
         for store in kind.stores() {
             for step in [store.retention.stride(), codec_of(store.role).growth_period()] {
                 period = (period / gcd(period, step)).checked_mul(step).ok_or(crate::unit::Overflow)?;
             }
         }
     }
-    let later = context.plus(Tokens::new(period))?;
+    let later = reservation.context.plus(Tokens::new(period))?;
     let mut grown = 0u64;
-    for (kind, layers) in model.kept(scenario.mtp) {
+    for (kind, layers) in kept() {
         for store in kind.stores().iter().filter(|s| s.role.is_payload()) {
             let codec = codec_of(store.role);
             let at = |n: Tokens| -> Result<u64, PlanError> {
                 let entries = store.entries(n, scenario.encoder_tokens)?;
                 Ok(payload::store_payload(store, codec, entries)?.times(layers)?.get())
             };
-            let more = at(later)?.saturating_sub(at(context)?);
+            let more = at(later)?.saturating_sub(at(reservation.context)?);
             grown = grown.checked_add(more).ok_or(crate::unit::Overflow)?;
         }
     }
