@@ -126,7 +126,8 @@ pub(crate) fn lint(packages: &[&str]) -> Result<()> {
         Toolchain::Rustup => run(toolchain.cargo("clippy").args(packages).args(["--", "-D", "warnings"])),
         Toolchain::Debian => {
             println!("no clippy for this compiler: checking with its own warnings only");
-            run(toolchain.cargo("check").args(packages))
+            let deny = ["-Zwarnings", "--config", "build.warnings=\"deny\""];
+            run(toolchain.cargo("check").args(deny).args(packages))
         }
     }
 }
