@@ -30,11 +30,21 @@ enum Command {
     Data(data::Args),
 }
 
-fn main() -> Result<ExitCode> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match dispatch(&Cli::parse()) {
+        Ok(code) => code,
+        // Worded here, since returning it would add a stack trace wherever RUST_BACKTRACE is set.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<ExitCode> {
     shell::enter_workspace_root()?;
-    match cli.command {
-        Command::Test(selection) => Ok(runner::run(&selection)),
-        Command::Data(args) => data::run(&args).map(|()| ExitCode::SUCCESS),
+    match &cli.command {
+        Command::Test(selection) => Ok(runner::run(selection)),
+        Command::Data(args) => data::run(args).map(|()| ExitCode::SUCCESS),
     }
 }

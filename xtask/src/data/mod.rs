@@ -38,7 +38,7 @@ pub(crate) fn check() -> Result<()> {
         bail!("git lists no file: nothing was checked");
     }
     if !found.is_empty() {
-        bail!("{} problems in the carried files:\n  {}", found.len(), found.join("\n  "));
+        bail!("in the carried files, {} to put right:\n  {}", found.len(), found.join("\n  "));
     }
     println!("{checked} files checked");
     Ok(())
