@@ -349,7 +349,7 @@ pub(crate) fn codec_error(knob: Knob, codec: Codec, error: &CodecError) -> PlanE
     };
     match error {
         CodecError::Overflow(overflow) => PlanError::from(*overflow),
-        CodecError::Indivisible { .. } => {
+        CodecError::Indivisible { .. } | CodecError::Width { .. } | CodecError::TokenGroup { .. } => {
             PlanError::invalid(field, error.to_string()).with_value(codec.name())
         }
     }

@@ -1,0 +1,111 @@
+//! FP4 with block scales as the GPU engines keep it: per row a plane of codes (even element in the low nibble), then a
+//! plane of scales.
+
+use super::{Arithmetic, fp8::E4M3_FN, num};
+
+const GROUP: usize = 16;
+const E2M1: [f32; 8] = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0];
+/// Half-way points between neighbouring E2M1 magnitudes.
+const MIDPOINTS: [f32; 7] = [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0];
+
+/// What becomes of a value exactly half-way.
+#[derive(Clone, Copy)]
+enum Tie {
+    /// To the even code (hardware).
+    Even,
+    /// To the greater magnitude.
+    Up,
+}
+
+/// The E2M1 code of `x`, saturating at 6.
+fn encode(x: f32, tie: Tie) -> u8 {
+    let magnitude = (0u8..).zip(MIDPOINTS).fold(0, |code, (below, midpoint)| {
+        let up = match tie {
+            Tie::Even => x.abs() > midpoint || (x.abs() == midpoint && below % 2 == 1),
+            Tie::Up => x.abs() >= midpoint,
+        };
+        code + u8::from(up)
+    });
+    magnitude | if x.is_sign_negative() { 8 } else { 0 }
+}
+
+fn decode(code: u8) -> f32 {
+    let magnitude = E2M1.get(usize::from(code & 7)).copied().unwrap_or_default();
+    if code & 8 == 0 { magnitude } else { -magnitude }
+}
+
+fn pack(codes: &[u8; GROUP]) -> impl Iterator<Item = u8> {
+    codes.as_chunks::<2>().0.iter().map(|[low, high]| low | high << 4)
+}
+
+/// Encodes rows whose groups of 16 have one scale byte each.
+fn rows(dim: usize, values: &[f32], out: &mut Vec<u8>, group: impl Fn(&[f32; GROUP]) -> (u8, [u8; GROUP])) {
+    for row in values.chunks_exact(dim) {
+        let mut scales = Vec::with_capacity(dim / GROUP);
+        for values in row.as_chunks::<GROUP>().0 {
+            let (scale, codes) = group(values);
+            scales.push(scale);
+            out.extend(pack(&codes));
+        }
+        out.append(&mut scales);
+    }
+}
+
+fn row_values(dim: usize, row: &[u8], out: &mut Vec<f32>, scale: impl Fn(u8) -> f32) {
+    let (codes, scales) = row.split_at(dim / 2);
+    for (group, s) in codes.as_chunks::<{ GROUP / 2 }>().0.iter().zip(scales) {
+        let s = scale(*s);
+        out.extend(group.iter().flat_map(|b| [b & 0x0f, b >> 4]).map(|code| decode(code) * s));
+    }
+}
+
+/// NVFP4 at tensor scale 1: the scale of a group is E4M3(amax/6), its codes E2M1(x/scale), half to even. The division
+/// is exact here; hardware multiplies by an approximate reciprocal and can differ at exact ties only.
+pub(in crate::codec) const NVFP4: Arithmetic = Arithmetic::finite(
+    |_, dim, values, out| {
+        rows(dim, values, out, |group| {
+            let scale = E4M3_FN.encode(num::amax(group) / 6.0);
+            let inverse = num::reciprocal(E4M3_FN.decode(scale));
+            (scale, group.map(|x| encode(x * inverse, Tie::Even)))
+        });
+    },
+    |dim, row, out| row_values(dim, row, out, |s| E4M3_FN.decode(s)),
+);
+
+/// SGLang's block-16 recipe: the scale is 2^⌈log2(max(amax/6, 1e-10))⌉ with bias 127, ties go up.
+pub(in crate::codec) const E2M1_BLOCK16: Arithmetic = Arithmetic::finite(
+    |_, dim, values, out| {
+        rows(dim, values, out, |group| {
+            let scale = ceil_log2((num::amax(group) / 6.0).max(1e-10)) + 127;
+            let scale = num::byte(scale.clamp(0, 255).cast_unsigned());
+            let d = e8m0(scale);
+            (scale, group.map(|x| encode(x / d, Tie::Up)))
+        });
+    },
+    |dim, row, out| row_values(dim, row, out, e8m0),
+);
+
+/// The least k with 2^k ≥ x, for normal positive x.
+fn ceil_log2(x: f32) -> i32 {
+    let bits = x.to_bits();
+    let floor = i32::from(num::byte(bits >> 23)) - 127;
+    floor + i32::from(bits & 0x007f_ffff != 0)
+}
+
+/// 2^(e − 127).
+fn e8m0(e: u8) -> f32 {
+    2f32.powi(i32::from(e) - 127)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// quant.md 9.2 / the `e2m1_ties` vectors: what each recipe makes of exact half-way points.
+    #[test]
+    fn ties_go_to_even_in_nvfp4_and_up_in_the_block_16_recipe() {
+        let values = |tie| MIDPOINTS.map(|x| decode(encode(x, tie)));
+        assert_eq!(values(Tie::Even), [0.0, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0]);
+        assert_eq!(values(Tie::Up), [0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0]);
+    }
+}

@@ -1,0 +1,183 @@
+//! The fork's turbo types: norm, signed Hadamard rotation of 128, nearest of a fixed codebook, corrected norm.
+//!
+//! Stored is `norm = ‖x‖ / ‖codes‖`, so that decoding restores the length. The 4-bit codebook is the fork's own (it is
+//! not the Lloyd-Max table). Widths are padded with zeros to a multiple of 128; decoding rotates back and drops the
+//! padding, where the fork leaves rows rotated and rotates queries instead.
+
+use super::{Arithmetic, num};
+
+const BLOCK: usize = 128;
+const INV_SQRT_BLOCK: f32 = 0.088_388_35;
+/// Below this a norm counts as zero.
+const LEAST_NORM: f32 = 1e-10;
+
+/// The +1/−1 diagonals applied before and after the transform: bit i set where element i is negated.
+const SIGNS_BEFORE: u128 = 0x49f250a9_a4c63bbb_42f85949_e46a0359;
+const SIGNS_AFTER: u128 = 0xbea56562_b7a5357a_3f628fdc_16acee90;
+
+/// Positive halves of the symmetric codebooks, and the half-way points the encoders cut at.
+const LEVELS_2: [f32; 2] = [0.039_994, 0.133_462];
+const CUTS_2: [f32; 1] = [0.086_728];
+const LEVELS_3: [f32; 4] = [0.021_46, 0.065_717, 0.117_832, 0.190_685];
+const CUTS_3: [f32; 3] = [0.043_589, 0.091_775, 0.154_259];
+const LEVELS_4: [f32; 8] =
+    [0.006_938, 0.020_989, 0.035_597, 0.051_262, 0.068_756, 0.089_527, 0.117_195, 0.173_926];
+const CUTS_4: [f32; 7] = [0.013_963, 0.028_293, 0.043_43, 0.060_009, 0.079_142, 0.103_361, 0.145_56];
+
+/// Code of a rotated coordinate: how many cuts lie at or below it, counted from the lowest.
+fn code(x: f32, cuts: &[f32]) -> u8 {
+    let below = cuts.iter().filter(|cut| x >= -**cut).count();
+    let above = cuts.iter().filter(|cut| x >= **cut).count();
+    [below, usize::from(x >= 0.0), above].into_iter().flat_map(u8::try_from).sum()
+}
+
+fn level(code: u8, levels: &[f32]) -> f32 {
+    let (code, half) = (usize::from(code), levels.len());
+    let at = |i: usize| levels.get(i).copied().unwrap_or_default();
+    if code < half { -at(half - 1 - code) } else { at(code - half) }
+}
+
+fn negate(x: &mut [f32; BLOCK], signs: u128) {
+    for (i, x) in x.iter_mut().enumerate() {
+        if signs >> i & 1 == 1 {
+            *x = -*x;
+        }
+    }
+}
+
+/// The unnormalised Walsh–Hadamard transform, butterflies from the narrowest up.
+fn hadamard(x: &mut [f32; BLOCK]) {
+    for half in (0..7).map(|stage| 1usize << stage) {
+        for pair in x.chunks_exact_mut(2 * half) {
+            let (low, high) = pair.split_at_mut(half);
+            for (a, b) in low.iter_mut().zip(high) {
+                (*a, *b) = (*a + *b, *a - *b);
+            }
+        }
+    }
+}
+
+fn norm(x: &[f32]) -> f32 {
+    x.iter().fold(0.0f32, |sum, x| sum + x * x).sqrt()
+}
+
+/// Codes and corrected norm of one block.
+fn quantize(block: &[f32; BLOCK], levels: &[f32], cuts: &[f32]) -> (f32, [u8; BLOCK]) {
+    let length = norm(block);
+    let inverse = if length > LEAST_NORM { 1.0 / length } else { 0.0 };
+    let mut x = block.map(|x| x * inverse);
+    negate(&mut x, SIGNS_BEFORE);
+    hadamard(&mut x);
+    let mut x = x.map(|x| x * INV_SQRT_BLOCK);
+    negate(&mut x, SIGNS_AFTER);
+    let codes = x.map(|x| code(x, cuts));
+    let restored = norm(&codes.map(|q| level(q, levels)));
+    (if restored > LEAST_NORM { length / restored } else { length }, codes)
+}
+
+fn dequantize(norm: f32, codes: impl Iterator<Item = u8>, levels: &[f32]) -> [f32; BLOCK] {
+    let mut x = [0.0; BLOCK];
+    for (x, q) in x.iter_mut().zip(codes) {
+        *x = level(q, levels) * norm;
+    }
+    negate(&mut x, SIGNS_AFTER);
+    hadamard(&mut x);
+    negate(&mut x, SIGNS_BEFORE);
+    x.map(|x| x * INV_SQRT_BLOCK)
+}
+
+/// Rows in blocks of 128, the last one padded with zeros.
+fn blocks(dim: usize, values: &[f32], mut each: impl FnMut(&[f32; BLOCK])) {
+    for row in values.chunks_exact(dim) {
+        for part in row.chunks(BLOCK) {
+            let mut block = [0.0; BLOCK];
+            for (slot, x) in block.iter_mut().zip(part) {
+                *slot = *x;
+            }
+            each(&block);
+        }
+    }
+}
+
+/// Four codes of two bits per byte, the first in the lowest bits.
+fn two_bits(codes: &[u8; BLOCK]) -> impl Iterator<Item = u8> {
+    codes.as_chunks::<4>().0.iter().map(|c| c.iter().rev().fold(0, |byte, q| byte << 2 | (q & 3)))
+}
+
+fn two_bit_codes(bytes: &[u8]) -> impl Iterator<Item = u8> {
+    bytes.iter().flat_map(|b| [b & 3, b >> 2 & 3, b >> 4 & 3, b >> 6])
+}
+
+/// Appends the first `dim` of a row's decoded blocks.
+fn take(dim: usize, out: &mut Vec<f32>, decoded: impl Iterator<Item = [f32; BLOCK]>) {
+    out.extend(decoded.flatten().take(dim));
+}
+
+pub(in crate::codec) const TURBO2: Arithmetic = Arithmetic::finite(
+    |_, dim, values, out| {
+        blocks(dim, values, |block| {
+            let (norm, codes) = quantize(block, &LEVELS_2, &CUTS_2);
+            out.extend(num::f16_bytes(norm));
+            out.extend(two_bits(&codes));
+        });
+    },
+    |dim, row, out| {
+        let blocks = row.as_chunks::<34>().0.iter();
+        take(
+            dim,
+            out,
+            blocks.map(|[n0, n1, qs @ ..]| {
+                dequantize(num::f16_value([*n0, *n1]), two_bit_codes(qs), &LEVELS_2)
+            }),
+        );
+    },
+);
+
+/// The low two bits of the codes, then their high bits.
+pub(in crate::codec) const TURBO3: Arithmetic = Arithmetic::finite(
+    |_, dim, values, out| {
+        blocks(dim, values, |block| {
+            let (norm, codes) = quantize(block, &LEVELS_3, &CUTS_3);
+            out.extend(num::f16_bytes(norm));
+            out.extend(two_bits(&codes));
+            let high = codes.as_chunks::<8>().0;
+            out.extend(high.iter().map(|c| c.iter().rev().fold(0, |byte, q| byte << 1 | q >> 2)));
+        });
+    },
+    |dim, row, out| {
+        let blocks = row.as_chunks::<50>().0.iter();
+        take(
+            dim,
+            out,
+            blocks.map(|[n0, n1, codes @ ..]| {
+                let (low, high) = codes.split_at(BLOCK / 4);
+                let high = high.iter().flat_map(|b| (0..8).map(move |j| b >> j & 1));
+                let codes = two_bit_codes(low).zip(high).map(|(low, high)| low | high << 2);
+                dequantize(num::f16_value([*n0, *n1]), codes, &LEVELS_3)
+            }),
+        );
+    },
+);
+
+/// Even elements in the low nibbles; two unused bytes after the norm.
+pub(in crate::codec) const TURBO4: Arithmetic = Arithmetic::finite(
+    |_, dim, values, out| {
+        blocks(dim, values, |block| {
+            let (norm, codes) = quantize(block, &LEVELS_4, &CUTS_4);
+            out.extend(num::f16_bytes(norm));
+            out.extend([0, 0]);
+            out.extend(codes.as_chunks::<2>().0.iter().map(|[low, high]| low | high << 4));
+        });
+    },
+    |dim, row, out| {
+        let blocks = row.as_chunks::<68>().0.iter();
+        take(
+            dim,
+            out,
+            blocks.map(|[n0, n1, _, _, qs @ ..]| {
+                let codes = qs.iter().flat_map(|b| [b & 0x0f, b >> 4]);
+                dequantize(num::f16_value([*n0, *n1]), codes, &LEVELS_4)
+            }),
+        );
+    },
+);
