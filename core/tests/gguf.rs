@@ -12,6 +12,7 @@ use kvplan_core::spec::gguf::{
 use kvplan_core::spec::source::{ByteSource, Prefix, SourceError, WINDOW};
 use kvplan_core::spec::tensors::StoredType;
 use kvplan_core::unit::{Bytes, Elements};
+use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;
 
@@ -342,6 +343,13 @@ fn a_string_beyond_a_mebibyte_is_skipped_and_never_taken_for_text() {
 
 #[rstest]
 #[case::duplicate_key(&[("k", V::U8(1)), ("k", V::U8(1))], &[], "k", Fault::DuplicateKey)]
+#[case::empty_key(&[("", V::U8(1))], &[], "key 0", Fault::NameLength(0))]
+#[case::alignment_text(
+    &[("general.alignment", V::Str("32".into()))], &[], "general.alignment",
+    Fault::Metadata(MetadataError::Type {
+        key: "general.alignment".into(), found: "a string".into(), wanted: "a non-negative integer"
+    })
+)]
 #[case::alignment_zero(&[("general.alignment", V::U32(0))], &[], "general.alignment", Fault::Alignment(0))]
 #[case::alignment_odd(&[("general.alignment", V::U32(48))], &[], "general.alignment", Fault::Alignment(48))]
 #[case::five_dimensions(&[], &[T("t".into(), vec![1; 5], 0, 0)], "t", Fault::Dimensions(5))]
@@ -349,6 +357,7 @@ fn a_string_beyond_a_mebibyte_is_skipped_and_never_taken_for_text() {
 #[case::unknown_type(&[], &[T("t".into(), vec![32], 43, 0)], "t", Fault::TensorType(43))]
 #[case::broken_row(&[], &[T("t".into(), vec![33, 32], 8, 0)], "t", Fault::Row { row: 33, name: "q8_0", block: 32 })]
 #[case::overflow(&[], &[T("t".into(), vec![1 << 32, 1 << 32], 0, 0)], "t", Fault::Overflow)]
+#[case::past_63_bits(&[], &[T("t".into(), vec![1 << 63], 24, 0)], "t", Fault::Overflow)]
 #[case::bytes_overflow(&[], &[T("t".into(), vec![1 << 62], 0, 0)], "t", Fault::Overflow)]
 #[case::hole(&[], &[T("t".into(), vec![8], 0, 32)], "t", Fault::Offset { found: 32, expected: 0 })]
 #[case::overlap(
@@ -537,4 +546,51 @@ fn parts_that_do_not_make_a_model_are_refused(#[case] parts: Vec<Header>, #[case
     let error = merge(parts).unwrap_err();
     assert_eq!(error, expected);
     assert_eq!(PlanError::from(error).kind, ErrorKind::Invalid);
+}
+
+// ---- any bytes ----
+
+/// Mutations of a valid file: overwritten bytes, then cut. Lengths and types are hit often, as the header is short.
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
+    let file = prop::sample::select(vec![
+        include_bytes!("data/gguf-py-little.gguf")[..1216].to_vec(),
+        include_bytes!("data/gguf-py-big.gguf")[..1216].to_vec(),
+        sample(Order::Little, 2),
+        sample(Order::Big, 3),
+    ]);
+    let byte = prop_oneof![any::<u8>(), Just(0), Just(0xff), 0u8..14];
+    let edits = prop::collection::vec((any::<prop::sample::Index>(), byte), 0..6);
+    (file, edits, any::<prop::sample::Index>()).prop_map(|(mut bytes, edits, len)| {
+        for (at, byte) in edits {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        // Half of them whole.
+        let len = len.index(bytes.len() * 2);
+        bytes.truncate(len.max(8));
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn mutated_headers_are_read_or_refused_alike_through_any_source(bytes in mutated(), step in 1usize..40) {
+        let whole = parse(&bytes);
+        let mut source = Stingy { bytes: &bytes, step, reads: 0, furthest: 0 };
+        prop_assert_eq!(&read(&mut source), &whole);
+        if let Ok(header) = whole {
+            let sum: u64 = header.tensors.tensors().iter().map(|t| t.bytes.get()).sum();
+            prop_assert_eq!(header.tensors.bytes().get(), sum);
+            prop_assert!(header.header_bytes.get() <= bytes.len() as u64);
+            prop_assert!(header.data_bytes.get() >= sum);
+        }
+    }
+
+    #[test]
+    fn any_bytes_after_the_magic_are_read_or_refused(version in 2u8..4, tail: Vec<u8>) {
+        let _ = parse(&[b"GGUF", &[version, 0, 0, 0][..], &tail].concat());
+        let _ = parse(&tail);
+    }
 }

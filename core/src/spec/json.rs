@@ -7,6 +7,9 @@
 use crate::error::PlanError;
 use serde_json::Value;
 
+/// Longest text that is parsed. The longest published config is 3 MB, and a tree costs up to two hundred times its text.
+pub const MAX_TEXT: usize = 16 * 1024 * 1024;
+
 /// Text that is no JSON, even with Python's floats.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not JSON: {0}")]
@@ -34,6 +37,9 @@ impl From<JsonError> for PlanError {
 /// # Errors
 /// [`JsonError`] with line and column.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    if bytes.len() > MAX_TEXT {
+        return Err(JsonError(format!("{} bytes; at most {MAX_TEXT} are read", bytes.len())));
+    }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let strict = match serde_json::from_slice(bytes) {
         Ok(value) => return Ok(value),
@@ -147,6 +153,15 @@ mod tests {
         assert!(parse(deep(128).as_bytes()).is_err());
         assert!(parse(deep(1_000_000).as_bytes()).is_err());
         assert!(parse(format!("{}NaN", "[".repeat(1_000_000)).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn length_is_bounded() {
+        let mut text = vec![b' '; MAX_TEXT];
+        text[0] = b'1';
+        assert_eq!(parse(&text), Ok(json!(1)));
+        text.push(b' ');
+        assert!(parse(&text).is_err());
     }
 
     #[test]

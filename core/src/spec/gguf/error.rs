@@ -54,8 +54,8 @@ pub enum Fault {
         /// Bytes left in the file.
         remaining: u64,
     },
-    /// A key or tensor name beyond the format's 65535 bytes.
-    #[error("a name of {0} bytes; the format allows 65535")]
+    /// An empty key, or a key or tensor name beyond the format's 65535 bytes.
+    #[error("a name of {0} bytes; 1 to 65535 are allowed")]
     NameLength(u64),
     /// Text that is not UTF-8.
     #[error("text that is not UTF-8")]

@@ -99,6 +99,9 @@ fn read_metadata(cursor: &mut Cursor<'_>, count: u64) -> Result<Metadata, GgufEr
     for nth in 0..count {
         let at = cursor.at();
         let key = read_name(cursor).map_err(|e| e.about(&format!("key {nth}")))?;
+        if key.is_empty() {
+            return Err(GgufError::new(at, Fault::NameLength(0)).about(&format!("key {nth}")));
+        }
         if metadata.get(&key).is_some() {
             return Err(GgufError::new(at, Fault::DuplicateKey).about(&key));
         }
@@ -171,7 +174,8 @@ fn size(shape: &[u64], stored: GgmlType) -> Result<(u64, u64), Fault> {
         Fault::Row { row, name: layout.name, block: layout.block }
     })?;
     let rows = shape.iter().skip(1).try_fold(1u64, |n, d| n.checked_mul(*d)).ok_or(Fault::Overflow)?;
-    let elements = row.checked_mul(rows).ok_or(Fault::Overflow)?;
+    // ggml counts in 63 bits.
+    let elements = row.checked_mul(rows).filter(|n| i64::try_from(*n).is_ok()).ok_or(Fault::Overflow)?;
     let bytes = row_bytes.times(rows).map_err(|_| Fault::Overflow)?;
     Ok((elements, bytes.get()))
 }
