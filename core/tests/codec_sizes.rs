@@ -177,6 +177,30 @@ mod tests {
         assert_eq!(after(1000, 128), 1128 * 72);
     }
 
+    /// Bytes of K and V that transformers 5.23 held on CPU tensors (one layer, bf16, q_group_size 64, residual_length
+    /// 128): KV heads, head width, prompt, generated, bytes.
+    #[rstest]
+    #[case("quanto_int4", 8, 128, 300, 5, 366_080)]
+    #[case("quanto_int2", 8, 128, 300, 127, 712_192)]
+    #[case("quanto_int2", 8, 128, 1024, 200, 1_032_192)]
+    #[case("quanto_int4", 2, 64, 1024, 200, 202_752)]
+    #[case("quanto_int2", 2, 64, 300, 128, 34_240)]
+    #[case("hqq_1", 8, 128, 300, 5, 135_680)]
+    #[case("hqq_8", 8, 128, 300, 127, 1_172_992)]
+    #[case("hqq_8", 2, 64, 1024, 200, 350_208)]
+    fn quantized_caches_hold_what_transformers_held(
+        #[case] name: &str,
+        #[case] heads: u64,
+        #[case] dim: u64,
+        #[case] prompt: u64,
+        #[case] generated: u64,
+        #[case] bytes: u64,
+    ) {
+        let codec = Codec::parse(name).unwrap();
+        let side = |side| codec.store_bytes_after(side, heads, dim, prompt, generated).unwrap().get();
+        assert_eq!(side(Side::Key) + side(Side::Value), bytes);
+    }
+
     /// Qwen3.5-9B on the TurboQuant fork: MiB printed by a third party's runs (taOS #144). 8 attention layers
     /// (3, 7, … 31) of 4 heads of 256, 50.25 MiB of recurrent state; with turbo2 values the fork keeps q8_0 in the
     /// attention layers among the first and last two of all 32, which is layer 31 alone.
