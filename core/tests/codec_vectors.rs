@@ -146,6 +146,22 @@ mod tests {
         assert_eq!(f64::from(bf16(&bytes[34..36])), expected["bias"].as_f64().unwrap());
     }
 
+    /// A bit more halves the step, so the squared error falls about fourfold.
+    #[test]
+    fn every_wider_mlx_format_loses_less() {
+        let input = floats(&file("input.f32"));
+        let normal = &input[..24 * COLS];
+        let error = |codec: Codec| -> f64 {
+            let back = codec.decode(COLS, &codec.encode(Route::Reference, COLS, normal).unwrap()).unwrap();
+            normal.iter().zip(back).map(|(x, y)| f64::from(x - y).powi(2)).sum()
+        };
+        let errors = [Codec::Mlx2, Codec::Mlx3, Codec::Mlx4, Codec::Mlx5, Codec::Mlx6].map(error);
+        for (wider, pair) in (3..).zip(errors.windows(2)) {
+            assert!(pair[0] > 2.5 * pair[1], "{wider} bits: {pair:?}");
+        }
+        assert!(errors[4] > 4.0 * error(Codec::Mlx8));
+    }
+
     /// `ml_dtypes` does not saturate, so only its values within range are comparable; past it the hardware rule holds.
     #[rstest]
     #[case(Codec::Fp8E4m3, "e4m3fn_ml_dtypes", 464.0, 0x7e)]

@@ -21,6 +21,7 @@ mod info;
 mod layout;
 mod reference;
 mod table;
+pub mod tables;
 
 pub use formats::block_gtq;
 pub use info::{CodecInfo, SideInfo};

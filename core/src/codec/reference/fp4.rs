@@ -2,11 +2,9 @@
 //! plane of scales.
 
 use super::{Arithmetic, fp8::E4M3_FN, num};
+use crate::codec::tables::{E2M1, E2M1_MIDPOINTS as MIDPOINTS};
 
 const GROUP: usize = 16;
-const E2M1: [f32; 8] = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0];
-/// Half-way points between neighbouring E2M1 magnitudes.
-const MIDPOINTS: [f32; 7] = [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0];
 
 /// What becomes of a value exactly half-way.
 #[derive(Clone, Copy)]

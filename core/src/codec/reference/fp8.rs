@@ -12,10 +12,12 @@ pub(super) struct MiniFloat {
     bias: i32,
     /// Code of the largest finite magnitude.
     largest: u32,
+    /// Code of infinity, where the format has one; what else lies past the largest is NaN.
+    infinity: Option<u32>,
 }
 
-pub(super) const E4M3_FN: MiniFloat = MiniFloat { mantissa: 3, bias: 7, largest: 0x7e };
-const E5M2_IEEE: MiniFloat = MiniFloat { mantissa: 2, bias: 15, largest: 0x7b };
+pub(super) const E4M3_FN: MiniFloat = MiniFloat { mantissa: 3, bias: 7, largest: 0x7e, infinity: None };
+const E5M2_IEEE: MiniFloat = MiniFloat { mantissa: 2, bias: 15, largest: 0x7b, infinity: Some(0x7c) };
 const NAN: u8 = 0x7f;
 
 impl MiniFloat {
@@ -42,10 +44,8 @@ impl MiniFloat {
     pub(super) fn decode(self, code: u8) -> f32 {
         let magnitude = u32::from(code & 0x7f);
         let (exponent, fraction) = (magnitude >> self.mantissa, magnitude & ((1 << self.mantissa) - 1));
-        let top = (1u32 << (7 - self.mantissa)) - 1;
         let value = if magnitude > self.largest {
-            // E5M2 has infinities; E4M3 spends only its last code on NaN.
-            if self.mantissa == 2 && exponent == top && fraction == 0 { f32::INFINITY } else { f32::NAN }
+            if self.infinity == Some(magnitude) { f32::INFINITY } else { f32::NAN }
         } else if exponent == 0 {
             f32::from(num::byte(fraction)) * 2f32.powi(1 - self.bias - self.mantissa.cast_signed())
         } else {

@@ -24,6 +24,11 @@ pub(super) const fn byte(x: u32) -> u8 {
     x.to_le_bytes()[0]
 }
 
+/// The low byte of a wide integer.
+pub(super) const fn byte_of(x: u64) -> u8 {
+    x.to_le_bytes()[0]
+}
+
 /// f32 to f16 and its two bytes, half to even.
 pub(super) fn f16_bytes(x: f32) -> [u8; 2] {
     f16::from_f32(x).to_le_bytes()

@@ -5,24 +5,16 @@
 //! padding, where the fork leaves rows rotated and rotates queries instead.
 
 use super::{Arithmetic, num};
+use crate::codec::tables::{
+    TURBO_CUTS_2 as CUTS_2, TURBO_CUTS_3 as CUTS_3, TURBO_CUTS_4 as CUTS_4, TURBO_LEVELS_2 as LEVELS_2,
+    TURBO_LEVELS_3 as LEVELS_3, TURBO_LEVELS_4 as LEVELS_4, TURBO_SIGNS_AFTER as SIGNS_AFTER,
+    TURBO_SIGNS_BEFORE as SIGNS_BEFORE,
+};
 
 const BLOCK: usize = 128;
 const INV_SQRT_BLOCK: f32 = 0.088_388_35;
 /// Below this a norm counts as zero.
 const LEAST_NORM: f32 = 1e-10;
-
-/// The +1/−1 diagonals applied before and after the transform: bit i set where element i is negated.
-const SIGNS_BEFORE: u128 = 0x49f250a9_a4c63bbb_42f85949_e46a0359;
-const SIGNS_AFTER: u128 = 0xbea56562_b7a5357a_3f628fdc_16acee90;
-
-/// Positive halves of the symmetric codebooks, and the half-way points the encoders cut at.
-const LEVELS_2: [f32; 2] = [0.039_994, 0.133_462];
-const CUTS_2: [f32; 1] = [0.086_728];
-const LEVELS_3: [f32; 4] = [0.021_46, 0.065_717, 0.117_832, 0.190_685];
-const CUTS_3: [f32; 3] = [0.043_589, 0.091_775, 0.154_259];
-const LEVELS_4: [f32; 8] =
-    [0.006_938, 0.020_989, 0.035_597, 0.051_262, 0.068_756, 0.089_527, 0.117_195, 0.173_926];
-const CUTS_4: [f32; 7] = [0.013_963, 0.028_293, 0.043_43, 0.060_009, 0.079_142, 0.103_361, 0.145_56];
 
 /// Code of a rotated coordinate: how many cuts lie at or below it, counted from the lowest.
 fn code(x: f32, cuts: &[f32]) -> u8 {

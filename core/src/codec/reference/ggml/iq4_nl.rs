@@ -5,8 +5,8 @@
 
 use super::{BLOCK, half_split, joined, num};
 use crate::codec::reference::Arithmetic;
+use crate::codec::tables::IQ4_NL_LEVELS as LEVELS;
 
-const LEVELS: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 const LEAST_EXTREME: f32 = 1e-15;
 
 pub(in crate::codec) const IQ4_NL: Arithmetic = Arithmetic::finite(

@@ -19,12 +19,10 @@ pub(in crate::codec) use q5_1::Q5_1;
 pub(in crate::codec) use q8_0::Q8_0;
 
 use super::num;
+use crate::codec::tables::E2M1_DOUBLED;
 
 /// Elements of the small blocks.
 const BLOCK: usize = 32;
-
-/// Doubled E2M1 magnitudes: both FP4 types of ggml keep integers and halve the scale.
-const E2M1_DOUBLED: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 /// The E2M1 code nearest to `x` at (halved) scale `d`; of equally near ones the first.
 fn nearest_e2m1(x: f32, d: f32) -> u8 {
