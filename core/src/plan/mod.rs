@@ -15,7 +15,7 @@ pub use request::{
 
 use crate::engine::{Engine, Scenario};
 use crate::error::PlanError;
-use crate::spec::{ModelSpec, catalog};
+use crate::spec::{ModelSpec, catalog, hf};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -69,7 +69,8 @@ pub fn resolve_model(model: &ModelRef) -> Result<Cow<'static, ModelSpec>, PlanEr
                 serde_path_to_error::deserialize(value).map_err(|e| json_error("model.spec", value, &e))?;
             ModelSpec::try_from(record).map(Cow::Owned).map_err(|e| e.within("model.spec"))
         }
-        ModelRef::Hf(_) | ModelRef::Gguf(_) => Err(PlanError::unsupported("model", "not read yet")),
+        ModelRef::Hf(config) => hf::import(config).map(Cow::Owned).map_err(|e| e.within("model.hf")),
+        ModelRef::Gguf(_) => Err(PlanError::unsupported("model", "not read yet")),
     }
 }
 

@@ -6,20 +6,25 @@
 //! error that names it; nothing is guessed.
 //!
 //! - `catalog`: the specs shipped with the program, found by id or alias;
+//! - `compress`: layer lists as few runs;
 //! - `file`: the spec record and its layer runs;
+//! - `hf`: a publisher's `config.json`;
 //! - `layer`: the mixers a layer can be made of, in the publisher's own dimensions;
 //! - `gguf`, `safetensors`, `json`: readers over bytes, from a `source` that a front end opens, into metadata and a
 //!   table of `tensors`.
 
 pub mod catalog;
+mod compress;
 pub mod file;
 pub mod gguf;
+pub mod hf;
 pub mod json;
 pub mod layer;
 pub mod safetensors;
 pub mod source;
 pub mod tensors;
 
+pub use compress::compress;
 pub use file::{Parameters, Run, RunBody, SpecFile};
 pub use layer::Mixer;
 
