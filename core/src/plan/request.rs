@@ -301,13 +301,14 @@ impl Request {
     /// # Errors
     /// The request's `id`, where one could still be read, and the error.
     pub fn parse(text: &[u8]) -> Result<Self, (Option<Value>, PlanError)> {
-        // The common case in one pass; a request that fails is read again to say where.
+        // The common case in one pass; a request that fails is read again to say where, and because a publisher's
+        // config inside it may hold the bare `Infinity` that Python writes.
         if let Ok(request) = serde_json::from_slice(text) {
             return Ok(request);
         }
-        let whole: Value = match serde_json::from_slice(text) {
+        let whole: Value = match crate::spec::json::parse(text) {
             Ok(whole) => whole,
-            Err(e) => return Err((None, PlanError::invalid("", format!("not JSON: {e}")))),
+            Err(e) => return Err((None, e.into())),
         };
         serde_path_to_error::deserialize(&whole)
             .map_err(|e| (whole.get("id").cloned(), super::json_error("", &whole, &e)))

@@ -110,7 +110,7 @@ mod tests {
                 format!("{}{}", run.count, char::from(u8::try_from(r.hidden).unwrap()))
             }
             RunBody::Pattern { layers } => format!("{}({})", run.count, shown(layers)),
-            other => panic!("{other:?}"),
+            RunBody::One(_) | RunBody::None | RunBody::Hybrid { .. } => panic!("{run:?}"),
         };
         runs.iter().map(one).collect::<Vec<_>>().join(" ")
     }
@@ -122,7 +122,7 @@ mod tests {
         for (text, expected) in [
             ("ffff", "4f"),
             (gemma3.as_str(), "10(5w 1f) 2w"),
-            (mimo.as_str(), "1f 4w 7(1f 5w) 1f"),
+            (mimo.as_str(), "1f 4w 1f 7(5w 1f)"),
             ("wf", "1w 1f"),
             ("wfwf", "2(1w 1f)"),
             ("", ""),
@@ -143,7 +143,7 @@ mod tests {
                             back.extend((0..inner.count).map(|_| inner.body.clone()));
                         }
                     }
-                    other => back.push(other.clone()),
+                    RunBody::One(_) | RunBody::None | RunBody::Hybrid { .. } => back.push(run.body.clone()),
                 }
             }
         }
