@@ -48,7 +48,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let model = match load::model(&args.model) {
         Ok(model) => model,
         Err(error) => {
-            show::refuse(&error.into_plan_error());
+            show::refuse(&error);
             return Ok(Outcome::Refused);
         }
     };

@@ -12,7 +12,7 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<Outcome> {
     let model = match load::file(&args.file) {
         Ok(model) => model,
         Err(error) => {
-            show::refuse(&error.into_plan_error());
+            show::refuse(&error);
             return Ok(Outcome::Refused);
         }
     };

@@ -18,7 +18,7 @@ const SUMMARY: [EngineName; 3] = [EngineName::Payload, EngineName::LlamaCpp, Eng
 pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
     let model = match load::model(&args.model) {
         Ok(model) => model,
-        Err(error) => return refused(args, &error.into_plan_error()),
+        Err(error) => return refused(args, &error),
     };
     let mut request = args.scenario.request(ModelRef::Id(args.model.clone()));
     request.explain = args.explain;

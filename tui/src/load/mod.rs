@@ -1,0 +1,82 @@
+//! From what a person typed after `plan` to a model: a catalogue id, or a file of a publisher's.
+//!
+//! A file is told apart by its first bytes, and never more of a weights file is read than its header.
+
+mod gguf;
+mod safetensors;
+mod source;
+
+use kvplan_core::error::PlanError;
+use kvplan_core::plan::{ModelRef, resolve_model};
+use kvplan_core::spec::{ModelSpec, SpecFile, catalog, json};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::Path;
+
+/// A model, or why there is none.
+pub(crate) type Loaded = Result<Cow<'static, ModelSpec>, PlanError>;
+
+/// Configs are kilobytes; one with every tensor of a large quantized model listed has been seen at 3 MB.
+const MAX_TEXT: u64 = 64 << 20;
+
+/// The model `text` stands for: a file or folder where one exists at that path, a catalogue id otherwise.
+pub(crate) fn model(text: &str) -> Loaded {
+    let path = Path::new(text);
+    if path.is_file() {
+        return file(path);
+    }
+    if path.is_dir() {
+        return file(&path.join("config.json"));
+    }
+    catalog::find(text).map(Cow::Borrowed)
+}
+
+/// The model a file describes.
+pub(crate) fn file(path: &Path) -> Loaded {
+    let mut opened = File::open(path).map_err(|e| unreadable(path, &e))?;
+    let mut magic = [0; 4];
+    let got = opened.read(&mut magic).map_err(|e| unreadable(path, &e))?;
+    if got == 4 && magic == *b"GGUF" {
+        return gguf::import(path);
+    }
+    if path.extension().is_some_and(|e| e == "safetensors") {
+        return safetensors::import(path);
+    }
+    if fs::metadata(path).map_err(|e| unreadable(path, &e))?.len() > MAX_TEXT {
+        return Err(about(path, "too large for a config, and neither GGUF nor safetensors"));
+    }
+    let bytes = fs::read(path).map_err(|e| unreadable(path, &e))?;
+    if path.extension().is_some_and(|e| e == "toml") {
+        let text = std::str::from_utf8(&bytes).map_err(|e| about(path, &e.to_string()))?;
+        let record: SpecFile = toml::from_str(text).map_err(|e| about(path, &e.to_string()))?;
+        return ModelSpec::try_from(record).map(Cow::Owned);
+    }
+    let value = json::parse(&bytes).map_err(|e| about(path, &e.to_string()))?;
+    if value.get("weight_map").is_some() {
+        return safetensors::import_index(path, &bytes);
+    }
+    resolve_model(&form_of(value))
+}
+
+/// A spec lists its layers as runs, GGUF metadata names an architecture, anything else is a publisher's config.
+fn form_of(value: Value) -> ModelRef {
+    let is_spec = value.get("layers").and_then(Value::as_array).is_some_and(|runs| runs.iter().all(Value::is_object));
+    match value {
+        Value::Object(map) if map.contains_key("general.architecture") => ModelRef::Gguf(map),
+        value if is_spec => ModelRef::Spec(value),
+        value => ModelRef::Hf(value),
+    }
+}
+
+/// A file the system would not give.
+fn unreadable(path: &Path, error: &std::io::Error) -> PlanError {
+    about(path, &error.to_string())
+}
+
+/// A refusal about a whole file.
+fn about(path: &Path, message: &str) -> PlanError {
+    let shown = path.display().to_string();
+    PlanError::invalid("model", format!("{shown}: {message}")).with_value(shown)
+}
