@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use kvplan_core::codec::Codec;
 use kvplan_core::engine::EngineName;
 use kvplan_core::plan::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf};
 use kvplan_core::unit::{Tokens, parse_bytes, parse_tokens};
@@ -32,6 +33,10 @@ pub(crate) enum Command {
     Codecs(ListArgs),
     /// The engines, their options and cache types
     Engines(ListArgs),
+    /// Encode rows of little-endian f32 into a codec's bytes
+    Encode(CodecArgs),
+    /// Decode a codec's bytes into rows of little-endian f32
+    Decode(CodecArgs),
     /// JSON Schema of what kvplan reads and writes
     Schema(SchemaArgs),
     /// Shell completions
@@ -148,6 +153,41 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CodecArgs {
+    /// Which codec
+    #[arg(long, value_parser = codec)]
+    pub(crate) codec: Codec,
+    /// Elements per row
+    #[arg(long)]
+    pub(crate) dim: usize,
+    /// The reference arithmetic, or what llama.cpp's cache path stores on x86 (encoding only)
+    #[arg(long, value_enum, default_value = "reference")]
+    pub(crate) route: RouteArg,
+    /// Where the arithmetic runs
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub(crate) on: Processor,
+    /// File to read
+    pub(crate) input: PathBuf,
+    /// File to write
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum RouteArg {
+    /// The published scalar reference
+    #[value(alias = "ref")]
+    Reference,
+    /// llama.cpp's cache path
+    Kv,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Processor {
+    /// The reference arithmetic on the CPU
+    Cpu,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
     /// Which form
     #[arg(default_value = "request")]
@@ -207,6 +247,10 @@ fn engine_name(text: &str) -> Result<EngineName, String> {
         let known: Vec<&str> = EngineName::iter().map(EngineName::as_str).collect();
         format!("no engine `{text}`; known: {}", known.join(", "))
     })
+}
+
+fn codec(text: &str) -> Result<Codec, String> {
+    Codec::parse(text).ok_or_else(|| format!("no codec `{text}`; `kvplan codecs` lists them"))
 }
 
 fn projections(text: &str) -> Result<Projections, String> {

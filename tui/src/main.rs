@@ -55,6 +55,8 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Models(args) => command::models::run(&args),
         Command::Codecs(args) => command::codecs::run(&args),
         Command::Engines(args) => command::engines::run(&args),
+        Command::Encode(args) => command::encode::encode(&args),
+        Command::Decode(args) => command::encode::decode(&args),
         Command::Schema(args) => command::schema::run(&args),
         Command::Completions(args) => command::completions::run(&args),
     }

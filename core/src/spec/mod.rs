@@ -110,6 +110,13 @@ impl ModelSpec {
         self.record.name.as_deref().or(self.record.id.as_deref()).unwrap_or("unnamed model")
     }
 
+    /// The same model under a display name.
+    #[must_use]
+    pub fn named(mut self, name: String) -> Self {
+        self.record.name = Some(name);
+        self
+    }
+
     /// The publisher's `model_type`, where the spec came from a config.
     #[must_use]
     pub fn family(&self) -> Option<&str> {

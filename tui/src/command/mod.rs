@@ -4,6 +4,7 @@ pub(crate) mod batch;
 pub(crate) mod codecs;
 pub(crate) mod compare;
 pub(crate) mod completions;
+pub(crate) mod encode;
 pub(crate) mod engines;
 pub(crate) mod import;
 pub(crate) mod models;

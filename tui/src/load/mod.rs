@@ -33,8 +33,16 @@ pub(crate) fn model(text: &str) -> Loaded {
     catalog::find(text).map(Cow::Borrowed)
 }
 
-/// The model a file describes.
+/// The model a file describes, named after the file where it does not name itself.
 pub(crate) fn file(path: &Path) -> Loaded {
+    let model = read(path)?;
+    match (&model.record().name, name_of(path)) {
+        (None, Some(name)) => Ok(Cow::Owned(model.into_owned().named(name))),
+        (Some(_), _) | (None, None) => Ok(model),
+    }
+}
+
+fn read(path: &Path) -> Loaded {
     let mut opened = File::open(path).map_err(|e| unreadable(path, &e))?;
     let mut magic = [0; 4];
     let got = opened.read(&mut magic).map_err(|e| unreadable(path, &e))?;
@@ -62,12 +70,24 @@ pub(crate) fn file(path: &Path) -> Loaded {
 
 /// A spec lists its layers as runs, GGUF metadata names an architecture, anything else is a publisher's config.
 fn form_of(value: Value) -> ModelRef {
-    let is_spec = value.get("layers").and_then(Value::as_array).is_some_and(|runs| runs.iter().all(Value::is_object));
-    match value {
-        Value::Object(map) if map.contains_key("general.architecture") => ModelRef::Gguf(map),
-        value if is_spec => ModelRef::Spec(value),
-        value => ModelRef::Hf(value),
+    let is_spec =
+        value.get("layers").and_then(Value::as_array).is_some_and(|runs| runs.iter().all(Value::is_object));
+    if is_spec {
+        return ModelRef::Spec(value);
     }
+    let is_metadata = value.get("general.architecture").is_some();
+    match (is_metadata, value.as_object()) {
+        (true, Some(map)) => ModelRef::Gguf(map.clone()),
+        (true, None) | (false, _) => ModelRef::Hf(value),
+    }
+}
+
+/// What to call a model whose file does not: the file's name, or its folder's for a `config.json`.
+fn name_of(path: &Path) -> Option<String> {
+    let stem = path.file_stem()?.to_str()?;
+    let generic = matches!(stem, "config" | "model" | "model.safetensors.index");
+    let folder = path.parent().and_then(Path::file_name).and_then(|f| f.to_str());
+    Some(if generic { folder.unwrap_or(stem) } else { stem }.to_owned())
 }
 
 /// A file the system would not give.
