@@ -71,7 +71,10 @@ pub fn stores_of(mixer: &Mixer) -> Result<Vec<Store>, Overflow> {
         Mixer::Lightning(a) => vec![state(a.heads, product(a.head_dim, a.head_dim)?)],
         Mixer::ShortConv(a) => vec![conv(a.width, a.conv_kernel)],
         // Token shift: the previous token's input to time mixing and to channel mixing, counted as convolution state.
-        Mixer::Rwkv(a) => vec![conv(a.hidden, 3), state(a.hidden, a.head_size)],
+        Mixer::Rwkv(a) => {
+            let shifted = store(Role::ConvState, a.hidden, a.token_shift.unwrap_or(2), Retention::Fixed(1));
+            vec![shifted, state(a.hidden, a.head_size)]
+        }
         Mixer::RgLru(a) => vec![conv(a.width, a.conv_kernel), state(a.width, 1)],
         Mixer::Mlstm(a) => {
             let matrix = product(a.qk_dim, a.v_dim)?;

@@ -103,9 +103,8 @@ impl EngineName {
     #[must_use]
     pub const fn is_modelled(self) -> bool {
         match self {
-            Self::Payload => true,
-            Self::LlamaCpp
-            | Self::Vllm
+            Self::Payload | Self::LlamaCpp => true,
+            Self::Vllm
             | Self::Sglang
             | Self::TensorRtLlm
             | Self::Transformers
@@ -119,8 +118,8 @@ impl EngineName {
     pub fn options_schema(self) -> Option<schemars::Schema> {
         match self {
             Self::Payload => Some(schemars::schema_for!(payload::Options)),
-            Self::LlamaCpp
-            | Self::Vllm
+            Self::LlamaCpp => Some(schemars::schema_for!(llama_cpp::Options)),
+            Self::Vllm
             | Self::Sglang
             | Self::TensorRtLlm
             | Self::Transformers
@@ -135,6 +134,8 @@ impl EngineName {
 pub enum Engine {
     /// The ideal engine.
     Payload,
+    /// llama.cpp.
+    LlamaCpp(Box<llama_cpp::Options>),
 }
 
 impl Engine {
@@ -156,8 +157,8 @@ impl Engine {
         }
         match name {
             EngineName::Payload => options_of::<payload::Options>(options).map(|_| Self::Payload),
-            EngineName::LlamaCpp
-            | EngineName::Vllm
+            EngineName::LlamaCpp => options_of(options).map(|options| Self::LlamaCpp(Box::new(options))),
+            EngineName::Vllm
             | EngineName::Sglang
             | EngineName::TensorRtLlm
             | EngineName::Transformers
@@ -174,6 +175,7 @@ impl Engine {
     pub const fn name(&self) -> EngineName {
         match self {
             Self::Payload => EngineName::Payload,
+            Self::LlamaCpp(_) => EngineName::LlamaCpp,
         }
     }
 
@@ -184,6 +186,7 @@ impl Engine {
     pub fn reserve(&self, model: &ModelSpec, scenario: &Scenario) -> Result<Reservation, PlanError> {
         match self {
             Self::Payload => payload::reserve(model, scenario),
+            Self::LlamaCpp(options) => llama_cpp::reserve(model, scenario, options),
         }
     }
 }

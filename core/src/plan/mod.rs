@@ -15,6 +15,7 @@ pub use request::{
 
 use crate::engine::{Engine, Scenario};
 use crate::error::PlanError;
+use crate::spec::gguf::{Metadata, spec_file};
 use crate::spec::{ModelSpec, catalog, hf};
 use serde::Serialize;
 use serde_json::Value;
@@ -70,7 +71,10 @@ pub fn resolve_model(model: &ModelRef) -> Result<Cow<'static, ModelSpec>, PlanEr
             ModelSpec::try_from(record).map(Cow::Owned).map_err(|e| e.within("model.spec"))
         }
         ModelRef::Hf(config) => hf::import(config).map(Cow::Owned).map_err(|e| e.within("model.hf")),
-        ModelRef::Gguf(_) => Err(PlanError::unsupported("model", "not read yet")),
+        ModelRef::Gguf(map) => {
+            let spec = Metadata::from_json(map).map_err(PlanError::from).and_then(|meta| spec_file(&meta));
+            spec.and_then(ModelSpec::try_from).map(Cow::Owned).map_err(|e| e.within("model.gguf"))
+        }
     }
 }
 

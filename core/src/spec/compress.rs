@@ -99,8 +99,13 @@ mod tests {
     use crate::spec::layer::{Mixer, Rwkv};
 
     fn layers(text: &str) -> Vec<RunBody> {
-        let body =
-            |c: char| RunBody::One(Mixer::Rwkv(Rwkv { hidden: u64::from(u32::from(c)), head_size: 1 }));
+        let body = |c: char| {
+            RunBody::One(Mixer::Rwkv(Rwkv {
+                hidden: u64::from(u32::from(c)),
+                head_size: 1,
+                token_shift: None,
+            }))
+        };
         text.chars().map(body).collect()
     }
 

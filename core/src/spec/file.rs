@@ -37,6 +37,9 @@ pub struct SpecFile {
     /// Width of the residual stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden_size: Option<u64>,
+    /// Width of the embeddings a model hands out, where it is not `hidden_size`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding_size: Option<u64>,
     /// Vocabulary rows of the output layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vocab_size: Option<u64>,

@@ -212,6 +212,9 @@ dims! {
         hidden: u64,
         /// Width of a head.
         head_size: u64,
+        /// Shifted tokens, where they are not two (channel mixing of another kind).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_shift: Option<u64>,
     }
 }
 dims! {

@@ -1,5 +1,188 @@
 //! llama.cpp: caches in cells of padded contexts, f32 recurrent states, and what it refuses.
+//!
+//! The road of a plan: `options` and the request become a `context` (sizes, batches, types); `rows` reads each kind of
+//! layer by its architecture's row ([`Arch`](crate::spec::gguf::Arch)); `refusals` says no in llama.cpp's words;
+//! `attention`, `deepseek` and `recurrent` allocate what its caches, states and compressors hold; `report` is what it
+//! would print. `rules` holds the sentences and sources that the lines cite. Version: commit 0c1e57098.
 
+mod attention;
+mod context;
+mod deepseek;
+mod options;
+mod recurrent;
+mod refusals;
 mod report;
+mod rows;
+mod rules;
+mod types;
 
+pub use options::{ContextType, FlashAttn, GpuLayers, GpuLayersWord, Options, Override, TensorSplit};
 pub use report::{CacheReport, RecurrentReport, Report, StateReport};
+pub use types::CacheType;
+
+use super::{Covers, Reservation, Scenario};
+use crate::cache::{Knob, Role};
+use crate::error::PlanError;
+use crate::explain::Basis;
+use crate::spec::gguf::Arch;
+use crate::spec::gguf::arch::Memory;
+use crate::spec::{Mixer, ModelSpec};
+use crate::unit::Bytes;
+use attention::Caches;
+use context::Context;
+use rows::Rows;
+use std::borrow::Cow;
+
+/// What llama.cpp reserves.
+///
+/// # Errors
+/// `engine-refuses` for what it refuses or aborts on, `unsupported` for an architecture or layer it does not have,
+/// `missing-field` without any context, `overflow` past 64 bits.
+pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Result<Reservation, PlanError> {
+    let arch = rows::arch_of(model)?;
+    let mut assumptions = Vec::new();
+    let cx = Context::resolve(options, scenario, model, arch, &mut assumptions)?;
+    if cx.mtp && model.mtp_count() == 0 {
+        let message = "this model has no multi-token-prediction layers for a context of type mtp";
+        return Err(PlanError::invalid("engine.ctx_type", message).with_value("mtp"));
+    }
+    if scenario.mtp > 0 && !cx.mtp {
+        let message =
+            "llama.cpp keeps prediction layers in a context of their own: ask with ctx_type \"mtp\"";
+        return Err(PlanError::unsupported("mtp", message).with_value(scenario.mtp));
+    }
+    let rows = rows(model, arch, &cx)?;
+    refusals::refuse(model, arch, &cx, &rows)?;
+    note(model, arch, scenario, options, &cx, &mut assumptions);
+    let mut caches = Caches {
+        cx: &cx,
+        scenario,
+        basis: if arch.source_only { Basis::Derived } else { Basis::Exact },
+        lines: Vec::with_capacity(8),
+        reports: Vec::with_capacity(2),
+        terms: if scenario.explain { cx.terms() } else { Vec::new() },
+    };
+    let kept = arch.memory == Memory::Kept;
+    let (mut recurrent, mut states) = (None, Vec::new());
+    if kept {
+        states = deepseek::reserve(&mut caches, model)?;
+        if caches.reports.is_empty() {
+            caches.attention(model, arch, &rows)?;
+        }
+        recurrent = recurrent::reserve(&mut caches, model)?;
+    }
+    let Caches { lines, reports, terms, .. } = caches;
+    let report = Report {
+        n_ctx: cx.n_ctx,
+        n_ctx_seq: cx.n_ctx_seq,
+        n_batch: cx.n_batch,
+        n_ubatch: cx.n_ubatch,
+        n_seq_max: cx.n_seq_max,
+        kv_unified: cx.unified,
+        flash_attn: if cx.flash_attn { "on" } else { "off" },
+        caches: reports,
+        recurrent,
+        states,
+        output_buffer_bytes: output_buffer(model, &cx)?,
+    };
+    Ok(Reservation {
+        context: cx.tokens,
+        sequences: cx.sequences,
+        lines,
+        report: super::Report::LlamaCpp(Box::new(report)),
+        covers: match (kept, cx.mtp) {
+            (false, _) => Covers::Nothing,
+            (true, true) => Covers::MtpOnly,
+            (true, false) => Covers::Asked,
+        },
+        assumptions,
+        terms,
+        ..Reservation::default()
+    })
+}
+
+/// The rows of every kind that keeps some, with the layers of this context; kinds of the other context are listed
+/// with none, because checks and widths look at all of a model.
+fn rows(model: &ModelSpec, arch: &Arch, cx: &Context) -> Result<Vec<(u64, Rows)>, PlanError> {
+    let blocks = model.layer_count() + model.mtp_count();
+    let windows = arch.honours_windows(u64::try_from(blocks).unwrap_or(u64::MAX));
+    let mut found = Vec::with_capacity(4);
+    for kind in model.kinds() {
+        let layers = if cx.mtp { kind.mtp_layers() } else { kind.layers() };
+        for mixer in kind.mixers() {
+            if let Some(rows) = rows::rows_of(mixer, arch, windows)? {
+                found.push((layers, rows));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// `output_reserve`: logits of one token per sequence, and its embedding where embeddings are on.
+fn output_buffer(model: &ModelSpec, cx: &Context) -> Result<Option<u64>, PlanError> {
+    let record = model.record();
+    let Some(vocab) = record.vocab_size else { return Ok(None) };
+    let width = match (cx.embeddings, record.embedding_size.or(record.hidden_size)) {
+        (false, _) => 0,
+        (true, Some(width)) => width,
+        (true, None) => return Ok(None),
+    };
+    let floats = Bytes::new(vocab).plus(Bytes::new(width))?.times(cx.n_seq_max)?;
+    Ok(Some(floats.times(recurrent::F32)?.get()))
+}
+
+/// What was assumed, and what a request asked for that llama.cpp decides by itself.
+fn note(
+    model: &ModelSpec,
+    arch: &Arch,
+    scenario: &Scenario,
+    options: &Options,
+    cx: &Context,
+    assumptions: &mut Vec<Cow<'static, str>>,
+) {
+    if arch.name.is_empty() {
+        assumptions.push(Cow::Borrowed(
+            "no llama.cpp architecture is named: planned by the layers' own stores, windows kept as windows",
+        ));
+    }
+    if arch.source_only {
+        assumptions.push(Cow::Borrowed(
+            "this architecture's rules were read in llama.cpp's source, not checked against it running",
+        ));
+    }
+    match arch.memory {
+        Memory::Kept => {}
+        Memory::Encoder => assumptions.push(Cow::Borrowed("llama.cpp runs this encoder without a cache")),
+        Memory::Diffusion => {
+            assumptions.push(Cow::Borrowed("llama.cpp runs this diffusion model without a cache"));
+        }
+    }
+    for ty in [cx.type_k, cx.type_v] {
+        if !ty.ty.is_offered() {
+            assumptions.push(Cow::Owned(format!(
+                "{} is no type of -ctk and -ctv; the C API takes it",
+                ty.ty.name()
+            )));
+        }
+    }
+    if options.asks_for_placement() {
+        assumptions.push(Cow::Borrowed(
+            "n_gpu_layers, tensor_split, offload_kqv, n_cpu_moe and override_tensor do not change the total; bytes by device are not computed yet",
+        ));
+    }
+    let kinds = || model.kinds().iter();
+    let has = |role| kinds().flat_map(|kind| kind.stores()).any(|store| store.role == role);
+    for (knob, role, name, own) in [
+        (Knob::Indexer, Role::Indexer, "cache.indexer", cx.type_k.ty.codec()),
+        (Knob::State, Role::RecurrentState, "cache.state", crate::codec::Codec::F32),
+        (Knob::Conv, Role::ConvState, "cache.conv", crate::codec::Codec::F32),
+    ] {
+        if scenario.cache.get(knob).is_some_and(|asked| asked != own) && has(role) {
+            assumptions
+                .push(Cow::Owned(format!("{name} is not llama.cpp's to choose: it keeps {}", own.name())));
+        }
+    }
+    if kinds().flat_map(|kind| kind.mixers()).any(|mixer| matches!(mixer, Mixer::Cross(_))) {
+        assumptions.push(Cow::Borrowed("llama.cpp keeps the encoder's output and no cross-attention cache"));
+    }
+}

@@ -19,7 +19,7 @@ pub(super) fn rwkv(fields: &Fields<'_>) -> Result<Layers, PlanError> {
     if !hidden.is_multiple_of(head_size) {
         return Err(fields.invalid("head_size", format!("the hidden size {hidden} is not a multiple of it")));
     }
-    Ok(Layers::repeat(Mixer::Rwkv(Rwkv { hidden, head_size }), layers))
+    Ok(Layers::repeat(Mixer::Rwkv(Rwkv { hidden, head_size, token_shift: None }), layers))
 }
 
 /// RWKV 4 keeps five vectors of another kind.
