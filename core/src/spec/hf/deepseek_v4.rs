@@ -21,7 +21,8 @@ pub(super) fn import(fields: &Fields<'_>) -> Result<Layers, PlanError> {
         fields.missing("compress_ratios", "`compress_ratios` says how each layer compresses, and is absent")
     })?;
     fields.ignore_prefix("index_");
-    fields.ignore(&["compress_rope_theta"]);
+    // The ratios say all that `layer_types` could.
+    fields.ignore(&["compress_rope_theta", "layer_types"]);
     check_length(fields, "compress_ratios", ratios.len(), layers)?;
     let body = |(i, ratio): (usize, &u64)| {
         let indexer_dim = match *ratio {

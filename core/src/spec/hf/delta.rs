@@ -58,6 +58,7 @@ pub(super) fn kimi(fields: &Fields<'_>) -> Result<Layers, PlanError> {
         head_dim: linear.need("head_dim")?,
         conv_kernel: linear.need("short_conv_kernel_size")?,
     });
+    fields.ignore(&["layer_types"]);
     let mut trunk: Vec<Option<RunBody>> = vec![None; layers];
     for (key, mixer) in [("kda_layers", &delta), ("full_attn_layers", &row)] {
         let listed = linear.numbers(key)?;

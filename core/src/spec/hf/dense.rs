@@ -127,9 +127,20 @@ fn by_law(fields: &Fields<'_>, layers: usize, gqa: Gqa, law: WindowLaw) -> Resul
                 fields.ignore(&["sliding_window_pattern", "_sliding_window_pattern"]);
                 return Ok(full());
             }
+            // A class whose models differ in whether they have windows: absent is unknown.
+            if nullable && !fields.written("sliding_window") {
+                let message = "`sliding_window` says whether there are windows, and is absent";
+                return Err(fields.missing("sliding_window", message));
+            }
             let is_full = full_layers(fields, period, class)?;
-            fields.ignore(&["sliding_window_size"]);
-            let window = fields.or_default("sliding_window", window, class)?;
+            let same = fields.positive("sliding_window_size")?;
+            let window = match same {
+                Some(size) if fields.value("sliding_window").is_none() => size,
+                _ => fields.or_default("sliding_window", window, class)?,
+            };
+            if same.is_some_and(|size| size != window) {
+                return Err(fields.invalid("sliding_window_size", format!("`sliding_window` says {window}")));
+            }
             Ok(bodies(layers, |i| if is_full(i) { gqa.full() } else { gqa.window(window) }))
         }
     }
@@ -164,10 +175,10 @@ fn full_layers(
     period: u64,
     class: &str,
 ) -> Result<Box<dyn Fn(usize) -> bool>, PlanError> {
-    let key = if fields.written("sliding_window_pattern") {
-        "sliding_window_pattern"
-    } else {
+    let key = if fields.written("_sliding_window_pattern") {
         "_sliding_window_pattern"
+    } else {
+        "sliding_window_pattern"
     };
     if let Some(serde_json::Value::String(letters)) = fields.value(key) {
         if letters.is_empty() || !letters.bytes().all(|b| b == b'L' || b == b'G') {

@@ -23,6 +23,26 @@ impl Layers {
         Self::of(vec![RunBody::One(mixer); count])
     }
 
+    /// Whether any layer has query heads.
+    pub(super) fn attend(&self) -> bool {
+        let attends = |mixer: &Mixer| {
+            matches!(
+                mixer,
+                Mixer::Full(_)
+                    | Mixer::Window(_)
+                    | Mixer::Chunk(_)
+                    | Mixer::Mla(_)
+                    | Mixer::Compressed(_)
+                    | Mixer::Cross(_)
+            )
+        };
+        self.trunk.iter().any(|body| match body {
+            RunBody::One(mixer) => attends(mixer),
+            RunBody::Hybrid { mixers } => mixers.iter().any(attends),
+            RunBody::None | RunBody::Pattern { .. } => false,
+        })
+    }
+
     /// With the multi-token-prediction layers the config asks for, each like `mixer`.
     pub(super) fn with_mtp(mut self, fields: &Fields<'_>, mixer: Mixer) -> Result<Self, PlanError> {
         self.mtp = vec![RunBody::One(mixer); mtp_count(fields)?];
@@ -103,10 +123,8 @@ pub(super) fn hidden(fields: &Fields<'_>) -> Result<u64, PlanError> {
 }
 
 pub(super) fn kv_heads(fields: &Fields<'_>, otherwise: KvHeads) -> Result<u64, PlanError> {
-    for key in ["num_key_value_heads", "n_kv_heads", "n_head_kv", "num_kv_heads"] {
-        if let Some(n) = fields.positive(key)? {
-            return Ok(n);
-        }
+    if let Some(n) = agreed(fields, &["num_key_value_heads", "n_kv_heads", "n_head_kv", "num_kv_heads"])? {
+        return Ok(n);
     }
     match otherwise {
         KvHeads::Mha => heads(fields),
@@ -122,16 +140,29 @@ pub(super) fn kv_heads(fields: &Fields<'_>, otherwise: KvHeads) -> Result<u64, P
 }
 
 pub(super) fn head_dim(fields: &Fields<'_>, otherwise: HeadDim) -> Result<u64, PlanError> {
-    for key in ["head_dim", "attention_head_dim", "kv_channels"] {
-        if let Some(n) = fields.positive(key)? {
-            return Ok(n);
-        }
+    if let Some(n) = agreed(fields, &["head_dim", "attention_head_dim", "kv_channels"])? {
+        return Ok(n);
     }
     match otherwise {
         HeadDim::Divided => divided_head_dim(fields),
         HeadDim::Default(width, class) => fields.or_default("head_dim", width, class),
         HeadDim::Named => fields.need("head_dim"),
     }
+}
+
+/// A positive dimension under any of its names, which must agree.
+fn agreed(fields: &Fields<'_>, names: &[&str]) -> Result<Option<u64>, PlanError> {
+    let mut found: Option<(&str, u64)> = None;
+    for name in names {
+        match (found, fields.positive(name)?) {
+            (None, Some(n)) => found = Some((name, n)),
+            (Some((first, n)), Some(other)) if n != other => {
+                return Err(fields.invalid(name, format!("`{name}` says {other} and `{first}` says {n}")));
+            }
+            _ => {}
+        }
+    }
+    Ok(found.map(|(_, n)| n))
 }
 
 /// hidden ÷ heads, only where that is exact.

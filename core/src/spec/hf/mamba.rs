@@ -42,6 +42,21 @@ pub(super) fn jamba(fields: &Fields<'_>) -> Result<Layers, PlanError> {
     let (state, conv_kernel) = (fields.need("mamba_d_state")?, fields.need("mamba_d_conv")?);
     let mamba = Mixer::Mamba1(Mamba1 { inner, state, conv_kernel });
     fields.ignore_prefix("mamba_");
+    if let Some(types) = layer_types(fields, layers)? {
+        fields.ignore(&["attn_layer_period", "attn_layer_offset"]);
+        let body = |(i, entry): (usize, &str)| match entry {
+            "attention" | "full_attention" => Ok(RunBody::One(gqa.full())),
+            "mamba" | "linear_attention" => Ok(RunBody::One(mamba.clone())),
+            other => Err(unknown_entry(fields, "layer_types", i, other, "attention, mamba")),
+        };
+        return types
+            .into_iter()
+            .take(layers)
+            .enumerate()
+            .map(body)
+            .collect::<Result<_, _>>()
+            .map(Layers::of);
+    }
     let period = fields.need("attn_layer_period")?;
     let offset = fields.u64("attn_layer_offset")?.ok_or_else(|| {
         fields.missing("attn_layer_offset", "`attn_layer_offset` places the attention layers, and is absent")
@@ -130,8 +145,8 @@ fn components(fields: &Fields<'_>, letters: &str, names: &str) -> Result<Option<
     }
     let Some(list) = fields.strings(names)? else { return Ok(None) };
     let read = |(i, name): (usize, &str)| match name {
-        "mamba" => Ok(Component::Mamba),
-        "attention" => Ok(Component::Attention),
+        "mamba" | "linear_attention" => Ok(Component::Mamba),
+        "attention" | "full_attention" => Ok(Component::Attention),
         "mlp" | "moe" => Ok(Component::FeedForward),
         other => Err(unknown_entry(fields, names, i, other, "mamba, attention, mlp, moe")),
     };
@@ -201,7 +216,8 @@ pub(super) fn falcon_h1(fields: &Fields<'_>) -> Result<Layers, PlanError> {
 /// Zamba 2: Mamba-2 in every layer, and a shared attention block's own cache in `hybrid` layers.
 pub(super) fn zamba2(fields: &Fields<'_>) -> Result<Layers, PlanError> {
     let layers = layer_count(fields)?;
-    let attention = Gqa::read(fields, KvHeads::Named, HeadDim::Named)?.full();
+    let width = fields.need("attention_head_dim")?;
+    let attention = Gqa { kv_heads: fields.need("num_key_value_heads")?, k_dim: width, v_dim: width }.full();
     let mamba = Mixer::Mamba2(Mamba2 {
         heads: fields.need("n_mamba_heads")?,
         head_dim: fields.need("mamba_headdim")?,

@@ -23,6 +23,7 @@ pub(super) fn import(fields: &Fields<'_>) -> Result<Layers, PlanError> {
     }
     // Set to the window's size, and no chunked attention.
     fields.ignore(&["attention_chunk_size"]);
+    fields.ignore(&["layer_types"]);
     fields.ignore_prefix("swa_");
     let pattern = fields.numbers("hybrid_layer_pattern")?.ok_or_else(|| {
         fields.missing(

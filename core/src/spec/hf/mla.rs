@@ -36,6 +36,11 @@ pub(super) fn import(fields: &Fields<'_>) -> Result<Layers, PlanError> {
         return Layers::repeat(gqa.full(), layers).with_mtp(fields, gqa.full());
     }
     let row = Mixer::Mla(latent(fields)?);
+    if let Some(types) = layer_types(fields, layers)?
+        && let Some((i, entry)) = types.into_iter().enumerate().find(|(_, entry)| *entry != "full_attention")
+    {
+        return Err(unknown_entry(fields, "layer_types", i, entry, "full_attention"));
+    }
     Layers::repeat(row.clone(), layers).with_mtp(fields, row)
 }
 

@@ -61,6 +61,11 @@ pub fn import_record(config: &Value) -> Result<SpecFile, PlanError> {
     let read = understand(&outer, &fields)?;
     guard::counts_agree(&fields, &read.layers.trunk)?;
     guard::refuse_unread(&fields, read.family.unwrap_or("this record"))?;
+    if fields.value("_note").is_some() && fields.value("layer_types").is_none() {
+        fields.assume(
+            "dimensions only, not the publisher's file: windows and layer order may be missing from it",
+        );
+    }
     let mut record = identity(&outer, &fields, &read)?;
     record.layers = compress(read.layers.trunk);
     record.mtp = compress(read.layers.mtp);
@@ -117,6 +122,8 @@ fn llama_cpp(fields: &Fields<'_>, family: &Family) -> Option<&'static str> {
     let experts = |key: &str| fields.value(key).and_then(Value::as_u64).is_some_and(|n| n > 0);
     match family.model_type {
         "nemotron_h" if experts("n_routed_experts") => Some("nemotron_h_moe"),
+        // Without latent attention it is another graph, which llama.cpp does not have under this name.
+        "deepseek_v2" if fields.value("use_mla") == Some(&Value::Bool(false)) => None,
         "bailing_moe" => match class(fields) {
             Some("BailingMoeForCausalLM") => Some("bailingmoe"),
             Some("BailingMoeV2ForCausalLM") => Some("bailingmoe2"),
@@ -204,19 +211,18 @@ fn identity(outer: &Fields<'_>, fields: &Fields<'_>, read: &Understood) -> Resul
             _ => None,
         }
     };
+    let heads = if read.layers.attend() {
+        fields.first(&["num_attention_heads", "n_head", "n_heads", "decoder_attention_heads", "num_heads"])?
+    } else {
+        None
+    };
     Ok(SpecFile {
         family: read.family.map(str::to_owned),
         llama_cpp_arch: read.llama_cpp.map(str::to_owned),
         trained_context,
         hidden_size: fields.first(&["hidden_size", "n_embd", "d_model", "n_embed"])?,
         vocab_size,
-        heads: fields.first(&[
-            "num_attention_heads",
-            "n_head",
-            "n_heads",
-            "decoder_attention_heads",
-            "num_heads",
-        ])?,
+        heads,
         dtype: float(&["torch_dtype", "dtype"]),
         state_dtype: float(&["mamba_ssm_dtype", "mamba_ssm_cache_dtype", "inference_state_dtype"]),
         bidirectional: read.bidirectional,
