@@ -9,6 +9,7 @@
 
 pub mod llama_cpp;
 pub mod payload;
+pub mod vllm;
 
 use crate::cache::{Knob, Role};
 use crate::codec::{Codec, CodecError};
@@ -103,13 +104,8 @@ impl EngineName {
     #[must_use]
     pub const fn is_modelled(self) -> bool {
         match self {
-            Self::Payload | Self::LlamaCpp => true,
-            Self::Vllm
-            | Self::Sglang
-            | Self::TensorRtLlm
-            | Self::Transformers
-            | Self::Mlx
-            | Self::ExllamaV3 => false,
+            Self::Payload | Self::LlamaCpp | Self::Vllm => true,
+            Self::Sglang | Self::TensorRtLlm | Self::Transformers | Self::Mlx | Self::ExllamaV3 => false,
         }
     }
 
@@ -119,12 +115,8 @@ impl EngineName {
         match self {
             Self::Payload => Some(schemars::schema_for!(payload::Options)),
             Self::LlamaCpp => Some(schemars::schema_for!(llama_cpp::Options)),
-            Self::Vllm
-            | Self::Sglang
-            | Self::TensorRtLlm
-            | Self::Transformers
-            | Self::Mlx
-            | Self::ExllamaV3 => None,
+            Self::Vllm => Some(schemars::schema_for!(vllm::Options)),
+            Self::Sglang | Self::TensorRtLlm | Self::Transformers | Self::Mlx | Self::ExllamaV3 => None,
         }
     }
 }
@@ -136,6 +128,8 @@ pub enum Engine {
     Payload,
     /// llama.cpp.
     LlamaCpp(Box<llama_cpp::Options>),
+    /// vLLM.
+    Vllm(Box<vllm::Options>),
 }
 
 impl Engine {
@@ -158,8 +152,8 @@ impl Engine {
         match name {
             EngineName::Payload => options_of::<payload::Options>(options).map(|_| Self::Payload),
             EngineName::LlamaCpp => options_of(options).map(|options| Self::LlamaCpp(Box::new(options))),
-            EngineName::Vllm
-            | EngineName::Sglang
+            EngineName::Vllm => options_of(options).map(|options| Self::Vllm(Box::new(options))),
+            EngineName::Sglang
             | EngineName::TensorRtLlm
             | EngineName::Transformers
             | EngineName::Mlx
@@ -176,6 +170,7 @@ impl Engine {
         match self {
             Self::Payload => EngineName::Payload,
             Self::LlamaCpp(_) => EngineName::LlamaCpp,
+            Self::Vllm(_) => EngineName::Vllm,
         }
     }
 
@@ -187,6 +182,7 @@ impl Engine {
         match self {
             Self::Payload => payload::reserve(model, scenario),
             Self::LlamaCpp(options) => llama_cpp::reserve(model, scenario, options),
+            Self::Vllm(options) => vllm::reserve(model, scenario, options),
         }
     }
 }
@@ -292,6 +288,8 @@ pub struct Reservation {
     pub report: Report,
     /// Which layers the lines cover.
     pub covers: Covers,
+    /// Growth of the payload of one sequence, where the engine's share of the model is not the whole of it.
+    pub growth: Option<Growth>,
     /// What was assumed on the way.
     pub assumptions: Vec<Cow<'static, str>>,
     /// The engine's own steps (cells, padding, groups), when the scenario asks for an explanation.
@@ -307,6 +305,8 @@ pub enum Report {
     None,
     /// llama.cpp's.
     LlamaCpp(Box<llama_cpp::Report>),
+    /// vLLM's.
+    Vllm(Box<vllm::Report>),
 }
 
 impl Report {
@@ -315,9 +315,18 @@ impl Report {
     pub const fn is_none(&self) -> bool {
         match self {
             Self::None => true,
-            Self::LlamaCpp(_) => false,
+            Self::LlamaCpp(_) | Self::Vllm(_) => false,
         }
     }
+}
+
+/// How the payload of one sequence grows from here on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Growth {
+    /// Bytes more…
+    pub bytes: Bytes,
+    /// … after so many more tokens, a whole period of strides and codec blocks.
+    pub tokens: u64,
 }
 
 /// Which layers an engine's cache covers; growth per token is theirs.

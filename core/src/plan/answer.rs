@@ -229,6 +229,9 @@ impl Plan {
 
 /// Payload growth per token of one sequence: the average over the next R tokens, R = lcm of strides and codec blocks.
 fn growth(reservation: &Reservation, model: &ModelSpec, scenario: &Scenario) -> Result<Decimal, PlanError> {
+    if let Some(growth) = reservation.growth {
+        return Ok(Decimal::ratio(growth.bytes.get(), growth.tokens));
+    }
     let codec_of = |role: Role| {
         let line = reservation.lines.iter().find(|l| l.role == role);
         line.map_or_else(|| payload::default_codec(role.knob()), |l| l.codec)

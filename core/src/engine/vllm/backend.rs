@@ -216,9 +216,7 @@ impl Backend {
                     || (w.dtype == D::Nvfp4DsMla && family == Family::Blackwell);
                 dtype && w.sparse && w.head_size == 576
             }
-            Self::FlashInferMlaSparse => {
-                (plain || fp8) && w.sparse && matches!(w.head_size, 512 | 576)
-            }
+            Self::FlashInferMlaSparse => (plain || fp8) && w.sparse && matches!(w.head_size, 512 | 576),
             Self::FlashInferMlaSparseSm90 => {
                 (matches!(w.dtype, D::Auto | D::Bfloat16) || fp8)
                     && w.sparse

@@ -72,8 +72,9 @@ pub(super) fn choose(setup: &Setup<'_>, needs: &Needs) -> Result<Blocks, PlanErr
     if size != before
         && let Some(backend) = needs.backends.iter().find(|b| !b.takes(size))
     {
-        let message =
-            format!("Aligned KV cache block size {size} is not supported by attention backend(s): {backend:?}.");
+        let message = format!(
+            "Aligned KV cache block size {size} is not supported by attention backend(s): {backend:?}."
+        );
         return Err(PlanError::refused("engine.block_size", message).with_value(size));
     }
     Ok(Blocks { size, state_page, window_page })
@@ -100,7 +101,8 @@ fn preferred(backends: &[Backend]) -> Result<u64, PlanError> {
         candidates = next;
     }
     candidates.into_iter().find(|&c| backends.iter().all(|b| b.takes(c))).ok_or_else(|| {
-        let message = format!("The attention backends share no supported KV cache block size ({backends:?}).");
+        let message =
+            format!("The attention backends share no supported KV cache block size ({backends:?}).");
         PlanError::refused("model", message)
     })
 }
@@ -153,7 +155,12 @@ pub(super) const fn delta_checkpoint(family: Family, k_dim: u64) -> Option<u64> 
 }
 
 /// The kernel for heads of 512 in FP8 on Hopper reads pages of 64, and sets the pace for the whole model.
-pub(super) fn widen_for_fp8(setup: &Setup<'_>, wanted: &Wanted, widest_head: u64, backend: Backend) -> Backend {
+pub(super) fn widen_for_fp8(
+    setup: &Setup<'_>,
+    wanted: &Wanted,
+    widest_head: u64,
+    backend: Backend,
+) -> Backend {
     use super::dtype::KvCacheDtype as D;
     let fp8 = matches!(wanted.dtype, D::Fp8 | D::Fp8E4m3);
     let hopper = setup.options.platform.family() == Family::Hopper;

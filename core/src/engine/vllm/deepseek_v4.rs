@@ -20,7 +20,10 @@ const ALIGN: u64 = 576;
 /// The specs of one layer; `block` is the block of the compressed rows, in tokens.
 pub(super) fn specs(setup: &Setup<'_>, a: &layer::Compressed, block: u64) -> Result<Vec<Spec>, PlanError> {
     use KvCacheDtype as D;
-    if !matches!(setup.kv, D::Auto | D::Fp8 | D::Fp8E4m3 | D::Fp8E5m2 | D::Fp8Inc | D::Fp8DsMla | D::Fp8PerTokenHead) {
+    if !matches!(
+        setup.kv,
+        D::Auto | D::Fp8 | D::Fp8E4m3 | D::Fp8E5m2 | D::Fp8Inc | D::Fp8DsMla | D::Fp8PerTokenHead
+    ) {
         let dtype = setup.kv.as_str();
         let message = format!(
             "DeepseekV4 fp8_ds_mla layout only supports fp8 kv-cache, got {dtype}. Please set `--kv-cache-dtype fp8` \

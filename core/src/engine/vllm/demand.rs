@@ -42,9 +42,7 @@ pub(super) fn blocks(spec: &Spec, load: &Load) -> Result<u64, PlanError> {
             let kept = sum(window.saturating_sub(1), load.in_flight)?.min(load.context);
             sum(kept.div_ceil(spec.block_size), 1)?
         }
-        Class::Chunk { chunk } => {
-            sum(chunk, load.in_flight)?.min(load.context).div_ceil(spec.block_size)
-        }
+        Class::Chunk { chunk } => sum(chunk, load.in_flight)?.min(load.context).div_ceil(spec.block_size),
         Class::Cross => load.encoder.div_ceil(spec.block_size),
         Class::Mamba { per_request } => per_request,
     })

@@ -9,35 +9,35 @@ use crate::explain::{Rule, Term};
 use crate::unit::Overflow;
 
 /// Pages.
-pub static PAGES: Rule = Rule {
+pub(super) static PAGES: Rule = Rule {
     id: "vllm/page-size",
     says: "blocks of the group × states per page × bytes per state; what a page holds beyond that is overhead",
     source: "vLLM 0.33.0 v1/kv_cache_interface.py",
 };
 
 /// Block size.
-pub static BLOCK: Rule = Rule {
+pub(super) static BLOCK: Rule = Rule {
     id: "vllm/block-size",
     says: "the backend's preferred size; beside recurrent states, tokens until an attention page holds a state",
     source: "vLLM 0.33.0 platforms/interface.py update_block_size_for_backend",
 };
 
 /// Groups.
-pub static GROUPS: Rule = Rule {
+pub(super) static GROUPS: Rule = Rule {
     id: "vllm/groups",
     says: "layers with equal pages are dealt into groups of equal length; a block costs the bytes of the widest",
     source: "vLLM 0.33.0 v1/core/kv_cache_planning.py get_kv_cache_groups",
 };
 
 /// Blocks per request.
-pub static DEMAND: Rule = Rule {
+pub(super) static DEMAND: Rule = Rule {
     id: "vllm/demand",
     says: "every group's blocks for one request: all tokens, or a window and the tokens in flight, or states",
     source: "vLLM 0.33.0 v1/kv_cache_interface.py max_memory_usage_bytes",
 };
 
 /// The pool.
-pub static POOL: Rule = Rule {
+pub(super) static POOL: Rule = Rule {
     id: "vllm/pool",
     says: "available bytes ÷ bytes per block, rounded down; block 0 is never given out",
     source: "vLLM 0.33.0 v1/core/kv_cache_planning.py get_kv_cache_configs",
@@ -70,7 +70,8 @@ pub(super) fn terms(
     let platform = setup.options.platform.as_str();
     let mut terms = vec![
         Term::new("block size", format!("on {platform}"), block_size, "tokens", &BLOCK),
-        Term::new("bytes per block", "the widest group's", sized.bytes_per_block, "bytes", &GROUPS).made_of(parts),
+        Term::new("bytes per block", "the widest group's", sized.bytes_per_block, "bytes", &GROUPS)
+            .made_of(parts),
         Term::new("blocks per sequence", "Σ groups", sized.per_sequence, "blocks", &DEMAND).made_of(demand),
     ];
     if let Some(blocks) = sized.blocks {

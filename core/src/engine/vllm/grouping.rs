@@ -152,12 +152,7 @@ pub(super) fn whole(layers: &[Layers], which: &[usize], shape: Shape, stages: us
 }
 
 /// Layers of one spec, counted by stage.
-pub(super) fn member(
-    layers: usize,
-    spec: &Spec,
-    at: impl Iterator<Item = u16>,
-    stages: usize,
-) -> Member {
+pub(super) fn member(layers: usize, spec: &Spec, at: impl Iterator<Item = u16>, stages: usize) -> Member {
     let mut per_stage = vec![0u64; stages];
     for stage in at {
         if let Some(count) = per_stage.get_mut(usize::from(stage)) {
@@ -246,8 +241,9 @@ fn deal(layers: &[Layers], stages: usize) -> Vec<Group> {
             None => buckets.push(vec![i]),
         }
     }
-    let length =
-        |bucket: &Vec<usize>| bucket.iter().filter_map(|&i| layers.get(i)).map(|l| l.stages.len()).sum::<usize>();
+    let length = |bucket: &Vec<usize>| {
+        bucket.iter().filter_map(|&i| layers.get(i)).map(|l| l.stages.len()).sum::<usize>()
+    };
     let fewest = buckets.iter().map(length).min().unwrap_or(0);
     let most = buckets.iter().map(length).max().unwrap_or(0);
     // Little padding is better than many groups: less than half again as many layers make one group.

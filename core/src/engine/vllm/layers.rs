@@ -49,7 +49,8 @@ pub(super) fn understand(setup: &Setup<'_>) -> Result<Understood, PlanError> {
         let mut specs = Vec::new();
         // Attention registers before the state beside it (Falcon-H1's rows list it first).
         let attention = |m: &&Mixer| state::of(setup, m).is_none();
-        let in_order = sort.mixers.iter().filter(attention).chain(sort.mixers.iter().filter(|m| !attention(m)));
+        let in_order =
+            sort.mixers.iter().filter(attention).chain(sort.mixers.iter().filter(|m| !attention(m)));
         for mixer in in_order {
             for spec in specs_of_mixer(setup, &blocks, sort.dtype, mixer)? {
                 let known = layers.iter().position(|l| l.spec == spec);
@@ -83,7 +84,8 @@ fn sort<'a>(setup: &Setup<'a>) -> Result<(Vec<Sort<'a>>, Vec<(usize, u16)>), Pla
     let mut sorts: Vec<Sort<'a>> = Vec::new();
     let mut order = Vec::with_capacity(count);
     let drafted = usize::try_from(setup.mtp).map_err(|_| Overflow)?;
-    let trunk = model.order().iter().zip(model.layers()).enumerate().map(|(i, (&kind, k))| (Some(i), kind, k));
+    let trunk =
+        model.order().iter().zip(model.layers()).enumerate().map(|(i, (&kind, k))| (Some(i), kind, k));
     let mtp = model.mtp_layers().take(drafted).map(|k| {
         let kind = model.kinds().iter().position(|other| std::ptr::eq(other, k)).unwrap_or(usize::MAX);
         (None, u16::try_from(kind).unwrap_or(u16::MAX), k)
@@ -156,16 +158,19 @@ fn needs(setup: &Setup<'_>, sorts: &[Sort<'_>]) -> Result<(Needs, bool), PlanErr
             // The primary layers' token as the first layer's backend packs it: a first layer left unquantized
             // packs quantized elements one byte each.
             if needs.token == 0 || (needs.unquantized_token.is_none() && sort.dtype != setup.kv) {
-                needs.token = token_bytes(setup, mixer, if sort.dtype == setup.kv { setup.kv } else { KvCacheDtype::Fp8 })?;
+                needs.token = token_bytes(
+                    setup,
+                    mixer,
+                    if sort.dtype == setup.kv { setup.kv } else { KvCacheDtype::Fp8 },
+                )?;
                 if sort.dtype != setup.kv {
                     needs.unquantized_token = Some(token_bytes(setup, mixer, sort.dtype)?);
                 }
             }
         }
     }
-    needs.checkpoint = checkpoints.and_then(|all| {
-        all.into_iter().try_fold(1u64, |step, c| block_size::lcm(step, c?).ok())
-    });
+    needs.checkpoint =
+        checkpoints.and_then(|all| all.into_iter().try_fold(1u64, |step, c| block_size::lcm(step, c?).ok()));
     Ok((needs, packed))
 }
 
@@ -274,7 +279,8 @@ fn vector(codec: Codec, side: Side, dim: u64) -> Result<u64, PlanError> {
 
 fn codec_of(setup: &Setup<'_>, dtype: KvCacheDtype) -> Result<Codec, PlanError> {
     dtype.codec(setup.dtype).ok_or_else(|| {
-        let message = format!("No valid attention backend found for cuda with kv_cache_dtype={}", dtype.as_str());
+        let message =
+            format!("No valid attention backend found for cuda with kv_cache_dtype={}", dtype.as_str());
         PlanError::refused("engine.kv_cache_dtype", message).with_value(dtype.as_str())
     })
 }
@@ -442,7 +448,8 @@ fn check_dcp(setup: &Setup<'_>, latent: bool) -> Result<(), PlanError> {
     let refuse = |message: String| {
         Err(PlanError::refused("engine.decode_context_parallel_size", message).with_value(dcp))
     };
-    let heads = setup.model.kinds().iter().flat_map(|k| k.mixers()).find_map(heads_and_widths).map(|(h, _, _)| h);
+    let heads =
+        setup.model.kinds().iter().flat_map(|k| k.mixers()).find_map(heads_and_widths).map(|(h, _, _)| h);
     let Some(heads) = heads else { return Ok(()) };
     if tp <= heads {
         return refuse(format!(

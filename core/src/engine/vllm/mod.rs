@@ -80,17 +80,24 @@ pub struct GroupReport {
 ///
 /// # Errors
 /// `engine-refuses` in vLLM's words; `unsupported` for what is not modelled; `missing-field` without a length.
-pub fn reserve(options: &Options, model: &ModelSpec, scenario: &Scenario) -> Result<Reservation, PlanError> {
+pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Result<Reservation, PlanError> {
     let mut assumptions: Vec<Cow<'static, str>> = Vec::new();
     let setup = Setup::new(options, model, scenario, &mut assumptions)?;
     let understood = layers::understand(&setup)?;
     if understood.layers.is_empty() {
-        return Err(PlanError::unsupported("model", "vLLM keeps no cache for a model without attention or state"));
+        return Err(PlanError::unsupported(
+            "model",
+            "vLLM keeps no cache for a model without attention or state",
+        ));
     }
     let blocks = understood.blocks;
     let stages = usize::try_from(setup.pp).map_err(|_| Overflow)?;
-    let groups =
-        grouping::group(understood.layers, stages, understood.packed, options.disable_hybrid_kv_cache_manager)?;
+    let groups = grouping::group(
+        understood.layers,
+        stages,
+        understood.packed,
+        options.disable_hybrid_kv_cache_manager,
+    )?;
     let load = Load {
         context: setup.context,
         in_flight: batches_in_flight(setup.pp).checked_mul(options.max_num_batched_tokens).ok_or(Overflow)?,

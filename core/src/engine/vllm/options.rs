@@ -119,7 +119,9 @@ impl<'a> Setup<'a> {
         let dtype = match model.dtype() {
             // vLLM never runs a 32-bit checkpoint in 32 bits unless told to (`--dtype`).
             Some(Codec::F32) => {
-                assumptions.push(Cow::Borrowed("the checkpoint is float32; vLLM's --dtype auto runs it in bfloat16"));
+                assumptions.push(Cow::Borrowed(
+                    "the checkpoint is float32; vLLM's --dtype auto runs it in bfloat16",
+                ));
                 Codec::Bf16
             }
             Some(dtype) => dtype,
@@ -212,7 +214,10 @@ fn context(options: &Options, model: &ModelSpec, scenario: &Scenario) -> Result<
             }
         },
         None => scenario.context.ok_or_else(|| {
-            PlanError::missing("context", "how many tokens does a sequence hold? `context` or `max_model_len` is needed")
+            PlanError::missing(
+                "context",
+                "how many tokens does a sequence hold? `context` or `max_model_len` is needed",
+            )
         })?,
     };
     if context.get() == 0 {
@@ -243,7 +248,8 @@ fn cache_dtype(
         }
         (asked, _) => asked,
     };
-    let wrong = matches!((asked, dtype), (KvCacheDtype::Float16, Codec::Bf16) | (KvCacheDtype::Bfloat16, Codec::F16));
+    let wrong =
+        matches!((asked, dtype), (KvCacheDtype::Float16, Codec::Bf16) | (KvCacheDtype::Bfloat16, Codec::F16));
     if wrong {
         let message =
             format!("an explicit {} cache must match the model's own type, {}", asked.as_str(), dtype.name());

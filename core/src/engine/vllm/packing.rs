@@ -70,7 +70,9 @@ pub(super) fn pack(layers: &[Layers], stages: usize) -> Result<Vec<Group>, PlanE
     let mut groups = Vec::new();
     for b in &buckets {
         let mut count = planned(b);
-        if let (true, Some(first)) = (anchor > 0 && is_state(b), b.layers.first().and_then(|&i| layers.get(i))) {
+        if let (true, Some(first)) =
+            (anchor > 0 && is_state(b), b.layers.first().and_then(|&i| layers.get(i)))
+        {
             let fit = usize::try_from((anchor / first.spec.page()?.max(1)).max(1)).map_err(|_| Overflow)?;
             count = count.max(b.len().div_ceil(fit));
         }

@@ -72,9 +72,9 @@ pub(super) fn size(setup: &Setup<'_>, groups: &[Group], load: &Load) -> Result<S
             let longest = longest(groups, &load, per_block, usable)?;
             let estimate = match longest {
                 0 => String::new(),
-                tokens => format!(
-                    "Based on the available memory, the estimated maximum model length is {tokens}. "
-                ),
+                tokens => {
+                    format!("Based on the available memory, the estimated maximum model length is {tokens}. ")
+                }
             };
             let message = format!(
                 "To serve at least one request with the model's max seq len ({context}), ({} GiB KV cache is needed, \

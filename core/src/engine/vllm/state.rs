@@ -54,13 +54,15 @@ pub(super) fn of(setup: &Setup<'_>, mixer: &Mixer) -> Option<Result<State, PlanE
             let groups = if a.groups.is_multiple_of(setup.tp) { a.groups } else { setup.tp };
             let channels = sum(inner, product(2, product(groups, a.state)?)?)?;
             let conv = conv(setup, setup.share(channels)?, a.conv_kernel, setup.drafted)?;
-            let state = recurrent(ssm_dtype(setup, None), setup.share(a.heads)?, product(a.head_dim, a.state)?)?;
+            let state =
+                recurrent(ssm_dtype(setup, None), setup.share(a.heads)?, product(a.head_dim, a.state)?)?;
             wide(vec![conv, state], 1, None)
         })(),
         Mixer::GatedDelta(a) => (|| {
             let channels = sum(product(2, product(a.k_heads, a.k_dim)?)?, product(a.v_heads, a.v_dim)?)?;
             let conv = conv(setup, setup.share(channels)?, a.conv_kernel, setup.drafted)?;
-            let state = recurrent(ssm_dtype(setup, None), setup.share(a.v_heads)?, product(a.v_dim, a.k_dim)?)?;
+            let state =
+                recurrent(ssm_dtype(setup, None), setup.share(a.v_heads)?, product(a.v_dim, a.k_dim)?)?;
             let family = setup.options.platform.family();
             let checkpoint =
                 if setup.is_family(&["olmo_hybrid"]) { None } else { delta_checkpoint(family, a.k_dim) };
@@ -77,9 +79,9 @@ pub(super) fn of(setup: &Setup<'_>, mixer: &Mixer) -> Option<Result<State, PlanE
             let state = recurrent(setup.dtype, setup.share(a.heads)?, product(a.head_dim, a.head_dim)?)?;
             wide(vec![state], 0, None)
         })(),
-        Mixer::ShortConv(a) => (|| {
-            wide(vec![conv(setup, setup.share(a.width)?, a.conv_kernel, setup.drafted)?], 0, None)
-        })(),
+        Mixer::ShortConv(a) => {
+            (|| wide(vec![conv(setup, setup.share(a.width)?, a.conv_kernel, setup.drafted)?], 0, None))()
+        }
         Mixer::Full(_)
         | Mixer::Window(_)
         | Mixer::Chunk(_)
