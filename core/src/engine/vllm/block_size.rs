@@ -4,7 +4,8 @@
 //! large as a state, and the state is padded to it; beside layers left unquantized it grows until a quantized page
 //! covers an unquantized one.
 
-use super::backend::{Backend, Family, Kernel, Wanted};
+use super::backend::{Backend, Family, Kernel};
+use super::dtype::KvCacheDtype;
 use super::options::Setup;
 use crate::error::PlanError;
 use crate::unit::Overflow;
@@ -38,6 +39,15 @@ pub(super) struct Needs {
     pub mla: bool,
     /// What checkpoints inside a prefill must be multiples of.
     pub checkpoint: Option<u64>,
+}
+
+impl Needs {
+    /// A backend, once.
+    pub(super) fn add(&mut self, backend: Backend) {
+        if !self.backends.contains(&backend) {
+            self.backends.push(backend);
+        }
+    }
 }
 
 /// The block size of a model.
@@ -157,12 +167,11 @@ pub(super) const fn delta_checkpoint(family: Family, k_dim: u64) -> Option<u64> 
 /// The kernel for heads of 512 in FP8 on Hopper reads pages of 64, and sets the pace for the whole model.
 pub(super) fn widen_for_fp8(
     setup: &Setup<'_>,
-    wanted: &Wanted,
+    dtype: KvCacheDtype,
     widest_head: u64,
     backend: Backend,
 ) -> Backend {
-    use super::dtype::KvCacheDtype as D;
-    let fp8 = matches!(wanted.dtype, D::Fp8 | D::Fp8E4m3);
+    let fp8 = matches!(dtype, KvCacheDtype::Fp8 | KvCacheDtype::Fp8E4m3);
     let hopper = setup.options.platform.family() == Family::Hopper;
     if backend == Backend::FlashAttn && hopper && fp8 && widest_head == 512 {
         Backend::FlashAttnFp8Wide

@@ -1,8 +1,8 @@
 //! DeepSeek-V4: window rows, compressed rows, index keys and the compressors' states, each with pages of its own size
 //! (`models/deepseek_v4/attention.py`, `compressor.py`). Nothing is shared out over tensor-parallel ranks.
 
+use super::attention::index_part;
 use super::dtype::KvCacheDtype;
-use super::layers::index_part;
 use super::options::Setup;
 use super::spec::{Class, Part, Spec};
 use crate::cache::{Knob, Retention, Role};
@@ -39,11 +39,8 @@ pub(super) fn specs(setup: &Setup<'_>, a: &layer::Compressed, block: u64) -> Res
         codec.row_bytes(Side::Key, 1, dim).map(|b| b.get()).map_err(|e| codec_error(Knob::K, codec, &e))
     };
     let entry = row(Codec::Fp8DsV4, a.dim)?;
-    let rows = |retention| Part {
-        cache: match retention {
-            Retention::Window(_) => "window",
-            _ => "compressed",
-        },
+    let rows = |cache, retention| Part {
+        cache,
         role: Role::Compressed,
         heads: 1,
         dim: a.dim,
@@ -61,7 +58,7 @@ pub(super) fn specs(setup: &Setup<'_>, a: &layer::Compressed, block: u64) -> Res
         parts: vec![part],
     };
     let window = Class::WindowMla { window: a.window };
-    let mut specs = vec![spec(window, WINDOW_BLOCK, 1, rows(Retention::Window(a.window)))];
+    let mut specs = vec![spec(window, WINDOW_BLOCK, 1, rows("window", Retention::Window(a.window)))];
     if a.ratio == 0 {
         return Ok(specs);
     }
@@ -74,7 +71,7 @@ pub(super) fn specs(setup: &Setup<'_>, a: &layer::Compressed, block: u64) -> Res
             return Err(PlanError::refused("model", message).with_value(ratio));
         }
     };
-    specs.push(spec(Class::Mla, block, a.ratio, rows(Retention::Strided(a.ratio))));
+    specs.push(spec(Class::Mla, block, a.ratio, rows("compressed", Retention::Strided(a.ratio))));
     let kept = overlap * a.ratio;
     let state = |dim: u64| -> Result<Spec, PlanError> {
         // The projected kv and its score, in f32.

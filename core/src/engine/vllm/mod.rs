@@ -5,6 +5,7 @@
 //! from one pool ([`grouping`], [`packing`]); a request needs blocks of every group ([`demand`]); and the pool is
 //! what the memory holds of the widest group's blocks ([`pool`]). All figures are one rank's.
 
+mod attention;
 mod backend;
 mod block_size;
 mod deepseek_v4;
@@ -18,6 +19,7 @@ mod log;
 mod options;
 mod packing;
 mod pool;
+mod refusals;
 mod spec;
 mod state;
 
