@@ -82,3 +82,31 @@ pub fn configs() -> Result<Vec<Config>, String> {
 pub fn expected() -> Result<Vec<Expected>, String> {
     lines(include_bytes!("../data/configs/expected.jsonl.gz"))
 }
+
+/// Configs as they were given to vLLM 0.33.0's own planner when the truth rows of `data/truth` were made: fewer fields
+/// than the publishers' files, those that decide a cache among them. The two GLM files here also carry their
+/// `num_nextn_predict_layers`, 1.
+///
+/// # Errors
+/// When the embedded data cannot be read.
+pub fn more() -> Result<Vec<More>, String> {
+    lines(include_bytes!("../data/configs/more.jsonl.gz"))
+}
+
+/// A config that names its repository itself.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct More {
+    /// `publisher/repository`.
+    pub model: String,
+    /// The config.
+    #[serde(flatten)]
+    pub config: Config,
+}
+
+/// Where each config comes from, as CSV.
+///
+/// # Errors
+/// When the embedded data cannot be read.
+pub fn manifest() -> Result<String, String> {
+    unpack(include_bytes!("../data/configs/MANIFEST.csv.gz"))
+}

@@ -1,3 +1,4 @@
 //! Cross-crate tests.
 
+pub mod catalog;
 pub mod configs;

@@ -5,6 +5,7 @@ mod data;
 mod runner;
 mod setup;
 mod shell;
+mod specs;
 mod step;
 mod wasm;
 
@@ -28,6 +29,8 @@ enum Command {
     Test(Selection),
     /// Look after the files the project carries
     Data(data::Args),
+    /// Make `model-specs/models/` from the collected configs
+    Specs(specs::Args),
 }
 
 fn main() -> ExitCode {
@@ -46,5 +49,6 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
     match &cli.command {
         Command::Test(selection) => Ok(runner::run(selection)),
         Command::Data(args) => data::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Specs(args) => specs::run(args).map(|()| ExitCode::SUCCESS),
     }
 }
