@@ -12,7 +12,11 @@ use std::io::Read as _;
 use std::path::Path;
 
 fn unpacked(file: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/truth/llama_cpp").join(file);
+    read(&format!("data/truth/llama_cpp/{file}"))
+}
+
+fn read(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let mut text = String::new();
     GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
     text
@@ -155,4 +159,102 @@ fn every_dry_run_on_a_real_size_model_is_equal_to_the_byte() {
 #[test]
 fn every_real_allocation_of_a_tiny_model_is_equal_to_the_byte() {
     every_case_of("real_alloc", 291);
+}
+
+/// Models whose publishers' configurations are collected too: the truth's name and the configuration's.
+const PUBLISHED: &[(&str, &str)] = &[
+    ("cohere2-command-r7b", "CohereLabs__c4ai-command-r7b-12-2024"),
+    ("command-r-v01", "CohereLabs__c4ai-command-r-v01"),
+    ("deepseek-v2-lite", "deepseek-ai__DeepSeek-V2-Lite"),
+    ("deepseek-v3", "deepseek-ai__DeepSeek-V3"),
+    ("deepseek-v3.2", "deepseek-ai__DeepSeek-V3.2"),
+    ("deepseek-v4-flash", "deepseek-ai__DeepSeek-V4-Flash"),
+    ("exaone4-32b", "LGAI-EXAONE__EXAONE-4.0-32B"),
+    ("falcon-h1-0.5b", "tiiuae__Falcon-H1-0.5B-Instruct"),
+    ("gemma-2-27b", "google__gemma-2-27b"),
+    ("gemma-2-9b", "google__gemma-2-9b"),
+    ("gemma-3-1b", "google__gemma-3-1b-it"),
+    ("gemma-3-27b", "google__gemma-3-27b-it"),
+    ("gemma-3-4b", "google__gemma-3-4b-it"),
+    ("gemma-3n-e4b", "google__gemma-3n-E4B-it"),
+    ("gemma-4-31b", "google__gemma-4-31B"),
+    ("gemma-4-e2b", "google__gemma-4-E2B"),
+    ("glm-4-9b-0414", "zai-org__GLM-4-9B-0414"),
+    ("glm-4.5-air", "zai-org__GLM-4.5-Air"),
+    ("glm-5-dsa", "zai-org__GLM-5"),
+    ("gpt-oss-120b", "openai__gpt-oss-120b"),
+    ("gpt-oss-20b", "openai__gpt-oss-20b"),
+    ("gpt2", "openai-community__gpt2"),
+    ("jamba-v0.1", "ai21labs__Jamba-v0.1"),
+    ("kimi-linear-48b-a3b", "moonshotai__Kimi-Linear-48B-A3B-Instruct"),
+    ("lfm2-1.2b", "LiquidAI__LFM2-1.2B"),
+    ("lfm2-8b-a1b", "LiquidAI__LFM2-8B-A1B"),
+    ("llama-3.1-70b", "meta-llama__Meta-Llama-3.1-70B"),
+    ("llama-3.1-8b", "meta-llama__Meta-Llama-3.1-8B"),
+    ("llama-3.2-1b", "meta-llama__Llama-3.2-1B-Instruct"),
+    ("llama-4-scout", "meta-llama__Llama-4-Scout-17B-16E-Instruct"),
+    ("mamba-2.8b", "state-spaces__mamba-2.8b-hf"),
+    ("mimo-v2-flash", "XiaomiMiMo__MiMo-V2-Flash"),
+    ("minicpm3-4b", "openbmb__MiniCPM3-4B"),
+    ("minimax-01", "MiniMaxAI__MiniMax-M1-80k"),
+    ("minimax-m2", "MiniMaxAI__MiniMax-M2"),
+    ("mistral-7b-v0.1", "mistralai__Mistral-7B-v0.1"),
+    ("mixtral-8x7b", "mistralai__Mixtral-8x7B-v0.1"),
+    ("nemotron-h-8b", "nvidia__Nemotron-H-8B-Base-8K"),
+    ("olmo2-7b", "allenai__OLMo-2-1124-7B"),
+    ("olmo3-32b", "allenai__Olmo-3-32B-Think"),
+    ("olmo3-7b", "allenai__Olmo-3-7B-Instruct"),
+    ("phi-2", "microsoft__phi-2"),
+    ("phi-3-mini-4k", "microsoft__Phi-3-mini-4k-instruct"),
+    ("phi-4", "microsoft__phi-4"),
+    ("qwen2.5-0.5b", "Qwen__Qwen2.5-0.5B"),
+    ("qwen2.5-7b", "Qwen__Qwen2.5-7B"),
+    ("qwen3-0.6b", "Qwen__Qwen3-0.6B"),
+    ("qwen3-30b-a3b", "Qwen__Qwen3-30B-A3B"),
+    ("qwen3-8b", "Qwen__Qwen3-8B"),
+    ("qwen3-next-80b-a3b", "Qwen__Qwen3-Next-80B-A3B-Instruct"),
+    ("qwen3.5-27b", "Qwen__Qwen3.5-27B"),
+    ("qwen3.5-35b-a3b", "Qwen__Qwen3.5-35B-A3B"),
+    ("smollm3-3b", "HuggingFaceTB__SmolLM3-3B"),
+    ("stablelm-3b", "stabilityai__stablelm-3b-4e1t"),
+    ("tinyllama-1.1b", "TinyLlama__TinyLlama-1.1B-Chat-v1.0"),
+];
+
+/// A publisher's configuration, imported, is allocated as the GGUF made of the same model is.
+#[test]
+fn a_publishers_configuration_is_allocated_as_the_gguf_of_the_same_model() {
+    let mut configs: HashMap<String, Value> = HashMap::new();
+    for line in read("data/configs/configs.jsonl.gz").lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let name = row["file"].as_str().unwrap().trim_end_matches(".json").to_owned();
+        if let Ok(config) = serde_json::from_str(row["text"].as_str().unwrap()) {
+            configs.insert(name, config);
+        }
+    }
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for case in unpacked("footprint.cases.jsonl.gz").lines() {
+        let case: Value = serde_json::from_str(case).unwrap();
+        let Some((_, config)) = PUBLISHED.iter().find(|(name, _)| case["model"] == *name) else { continue };
+        // n_ctx 0 is the trained length, in which file and configuration may differ.
+        if case["params"]["n_ctx"] == 0 {
+            continue;
+        }
+        let engine = options(case["params"].as_object().unwrap());
+        let request = json!({ "model": { "hf": configs[*config] }, "engine": engine });
+        let plan: Value = serde_json::from_str(&answer_line(&request.to_string())).unwrap();
+        asked += 1;
+        let mut found = differences(&plan, &case["expect"]);
+        // Files state vocabularies as padded by their converters.
+        found.retain(|difference| !difference.starts_with("output_buffer_bytes"));
+        if !found.is_empty() {
+            wrong.push(format!("{}: {} {}", case["id"], found.join("; "), plan["error"]));
+        }
+    }
+    assert!(asked > 1000, "{asked} cases asked");
+    assert!(
+        wrong.is_empty(),
+        "{} of {asked} differ:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(8)].join("\n")
+    );
 }

@@ -286,8 +286,6 @@ pub struct Reservation {
     pub overhead: Bytes,
     /// The figures this engine itself prints, under its own names.
     pub report: Report,
-    /// Which layers the lines cover.
-    pub covers: Covers,
     /// Growth of the payload of one sequence, where the engine's share of the model is not the whole of it.
     pub growth: Option<Growth>,
     /// What was assumed on the way.
@@ -327,18 +325,6 @@ pub struct Growth {
     pub bytes: Bytes,
     /// … after so many more tokens, a whole period of strides and codec blocks.
     pub tokens: u64,
-}
-
-/// Which layers an engine's cache covers; growth per token is theirs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Covers {
-    /// The trunk and the multi-token-prediction layers that the scenario asks for.
-    #[default]
-    Asked,
-    /// The multi-token-prediction layers alone: a drafting context of its own.
-    MtpOnly,
-    /// None: the engine runs this model without a cache.
-    Nothing,
 }
 
 /// A pool of fixed size.

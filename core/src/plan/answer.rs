@@ -3,7 +3,7 @@
 use super::decimal::{Decimal, gcd};
 use super::request::Request;
 use crate::cache::Role;
-use crate::engine::{Covers, Engine, Report, Reservation, Scenario, StoreLine, payload};
+use crate::engine::{Engine, Report, Reservation, Scenario, StoreLine, payload};
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule, Term};
 use crate::spec::ModelSpec;
@@ -236,20 +236,8 @@ fn growth(reservation: &Reservation, model: &ModelSpec, scenario: &Scenario) -> 
         let line = reservation.lines.iter().find(|l| l.role == role);
         line.map_or_else(|| payload::default_codec(role.knob()), |l| l.codec)
     };
-    let kept = || {
-        let asked = match reservation.covers {
-            Covers::Asked => Some(model.kept(scenario.mtp)),
-            Covers::MtpOnly | Covers::Nothing => None,
-        };
-        let drafted = match reservation.covers {
-            Covers::MtpOnly => model.kinds(),
-            Covers::Asked | Covers::Nothing => &[],
-        };
-        let drafted = drafted.iter().map(|kind| (kind, kind.mtp_layers())).filter(|(_, layers)| *layers > 0);
-        asked.into_iter().flatten().chain(drafted)
-    };
     let mut period: u64 = 1;
-    for (kind, _) in kept() {
+    for (kind, _) in model.kept(scenario.mtp) {
         for store in kind.stores() {
             for step in [store.retention.stride(), codec_of(store.role).growth_period()] {
                 period = (period / gcd(period, step)).checked_mul(step).ok_or(crate::unit::Overflow)?;
@@ -258,7 +246,7 @@ fn growth(reservation: &Reservation, model: &ModelSpec, scenario: &Scenario) -> 
     }
     let later = reservation.context.plus(Tokens::new(period))?;
     let mut grown = 0u64;
-    for (kind, layers) in kept() {
+    for (kind, layers) in model.kept(scenario.mtp) {
         for store in kind.stores().iter().filter(|s| s.role.is_payload()) {
             let codec = codec_of(store.role);
             let at = |n: Tokens| -> Result<u64, PlanError> {

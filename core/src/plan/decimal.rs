@@ -28,7 +28,7 @@ impl Decimal {
 
 /// Greatest common divisor, at least 1.
 #[must_use]
-pub(super) const fn gcd(mut a: u64, mut b: u64) -> u64 {
+pub(crate) const fn gcd(mut a: u64, mut b: u64) -> u64 {
     while b != 0 {
         (a, b) = (b, a % b);
     }

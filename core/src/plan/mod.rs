@@ -9,6 +9,7 @@ mod request;
 
 pub use answer::{EngineShown, Kv, ModelShown, Plan, StoreShown};
 pub use decimal::Decimal;
+pub(crate) use decimal::gcd;
 pub use request::{
     CacheRequest, EngineRequest, ModelRef, Placement, Projections, Request, Reserve, WhatIf, Workload,
 };

@@ -6,12 +6,13 @@ use super::rows::{Row, Rows, counts_empty_layers};
 use super::rules;
 use super::types::CacheType;
 use crate::cache::{Retention, Role};
-use crate::engine::{Scenario, StoreLine};
+use crate::engine::{Growth, Scenario, StoreLine};
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule, Term};
+use crate::plan::gcd;
 use crate::spec::ModelSpec;
 use crate::spec::gguf::Arch;
-use crate::unit::Bytes;
+use crate::unit::{Bytes, Tokens};
 
 /// Lines and figures, as they are collected.
 pub(super) struct Caches<'a> {
@@ -21,6 +22,8 @@ pub(super) struct Caches<'a> {
     pub(super) lines: Vec<StoreLine>,
     pub(super) reports: Vec<CacheReport>,
     pub(super) terms: Vec<Term>,
+    /// What grows: a law and the bytes that one of its entries takes in all layers.
+    pub(super) laws: Vec<(Retention, Bytes)>,
 }
 
 /// One tensor of equal layers.
@@ -58,7 +61,8 @@ impl Caches<'_> {
         let side = if values { &mut cache.v_bytes } else { &mut cache.k_bytes };
         *side = Bytes::new(*side).plus(allocated)?.get();
         let entries = tensor.law.entries(self.cx.tokens, self.scenario.encoder_tokens)?;
-        let rows = entries.times(tensor.layers)?.times(self.cx.sequences)?.get();
+        let entry = tensor.ty.row_size(tensor.needed.width()?)?.times(tensor.layers)?;
+        self.laws.push((tensor.law, entry));
         self.lines.push(StoreLine {
             cache: cache.name,
             role: tensor.role,
@@ -68,12 +72,27 @@ impl Caches<'_> {
             entries,
             sequences: self.cx.sequences,
             codec: tensor.ty.codec(),
-            payload: tensor.ty.row_size(tensor.needed.width()?)?.times(rows)?,
+            payload: entry.times(entries.get())?.times(self.cx.sequences)?,
             allocated,
             rule: tensor.rule,
             basis: self.basis,
         });
         Ok(())
+    }
+
+    /// What one more stretch of tokens adds.
+    pub(super) fn growth(&self) -> Result<Growth, PlanError> {
+        let mut tokens: u64 = 1;
+        for stride in self.laws.iter().map(|(law, _)| law.stride()) {
+            tokens = (tokens / gcd(tokens, stride)).checked_mul(stride).ok_or(crate::unit::Overflow)?;
+        }
+        let later = self.cx.tokens.plus(Tokens::new(tokens))?;
+        let mut bytes = Bytes::ZERO;
+        for (law, entry) in &self.laws {
+            let kept = |n: Tokens| law.entries(n, self.scenario.encoder_tokens);
+            bytes = bytes.plus(entry.times(kept(later)?.minus(kept(self.cx.tokens)?)?.get())?)?;
+        }
+        Ok(Growth { bytes, tokens })
     }
 
     /// The attention caches of an ordinary model.
@@ -84,8 +103,9 @@ impl Caches<'_> {
         rows: &[(u64, Rows)],
     ) -> Result<(), PlanError> {
         let (cx, streams) = (self.cx, self.cx.streams());
-        let window = one_window(rows)?;
-        let indexed = rows.iter().any(|(_, rows)| rows.indexer.is_some());
+        // A drafting context is one plain cache: its layers are dense and their indexers are not kept.
+        let window = if cx.mtp { None } else { one_window(rows)? };
+        let indexed = !cx.mtp && rows.iter().any(|(_, rows)| rows.indexer.is_some());
         let empty = if counts_empty_layers(arch) { empty_layers(model, cx) } else { 0 };
         let held = empty + rows.iter().map(|(layers, _)| layers).sum::<u64>();
         if rows.is_empty() && held == 0 {
@@ -133,7 +153,7 @@ impl Caches<'_> {
         for (layers, rows) in rows.iter().filter(|(layers, _)| *layers > 0) {
             let index = if rows.window.is_some() { swa } else { base };
             self.layer(index, *layers, rows, widest)?;
-            if !cx.mtp {
+            if indexed {
                 self.indexer(indexer, *layers, rows)?;
             }
         }

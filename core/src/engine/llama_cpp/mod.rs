@@ -20,7 +20,7 @@ pub use options::{ContextType, FlashAttn, GpuLayers, GpuLayersWord, Options, Ove
 pub use report::{CacheReport, RecurrentReport, Report, StateReport};
 pub use types::CacheType;
 
-use super::{Covers, Reservation, Scenario};
+use super::{Reservation, Scenario};
 use crate::cache::{Knob, Role};
 use crate::error::PlanError;
 use crate::explain::Basis;
@@ -61,6 +61,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         lines: Vec::with_capacity(8),
         reports: Vec::with_capacity(2),
         terms: if scenario.explain { cx.terms() } else { Vec::new() },
+        laws: Vec::with_capacity(8),
     };
     let kept = arch.memory == Memory::Kept;
     let (mut recurrent, mut states) = (None, Vec::new());
@@ -71,6 +72,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         }
         recurrent = recurrent::reserve(&mut caches, model)?;
     }
+    let growth = caches.growth()?;
     let Caches { lines, reports, terms, .. } = caches;
     let report = Report {
         n_ctx: cx.n_ctx,
@@ -90,11 +92,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         sequences: cx.sequences,
         lines,
         report: super::Report::LlamaCpp(Box::new(report)),
-        covers: match (kept, cx.mtp) {
-            (false, _) => Covers::Nothing,
-            (true, true) => Covers::MtpOnly,
-            (true, false) => Covers::Asked,
-        },
+        growth: Some(growth),
         assumptions,
         terms,
         ..Reservation::default()

@@ -31,9 +31,10 @@ pub(super) fn refuse(
     }
     if cx.flash_attn {
         let widths = || {
-            let whole = fallback_head_dim(model, rows).map(|dim| (dim, dim));
+            let bare = fallback_head_dim(model, rows).filter(|_| compressed.is_none());
+            let bare = bare.map(|dim| (dim, dim));
             let compressed = compressed.map(|(dim, _)| (dim, dim));
-            rows.iter().map(|(_, rows)| (rows.k.dim, rows.head_v)).chain(compressed).chain(whole)
+            rows.iter().map(|(_, rows)| (rows.k.dim, rows.head_v)).chain(compressed).chain(bare)
         };
         blocks_divide(k, "K", widths().map(|(k, _)| k))?;
         blocks_divide(v, "V", widths().map(|(_, v)| v))?;
@@ -60,11 +61,10 @@ fn blocks_divide(chosen: Chosen, side: &str, widths: impl Iterator<Item = u64>) 
     Ok(())
 }
 
-/// A model whose layers keep no K and V (an encoder) is still checked by its head width.
+/// A model without attention rows (an encoder, a recurrent model with heads) is still checked by its head width.
 fn fallback_head_dim(model: &ModelSpec, rows: &[(u64, Rows)]) -> Option<u64> {
     let record = model.record();
-    let bare = rows.is_empty() && model.kinds().iter().all(|kind| kind.mixers().is_empty());
-    record.hidden_size?.checked_div(record.heads?).filter(|_| bare)
+    record.hidden_size?.checked_div(record.heads?).filter(|_| rows.is_empty())
 }
 
 /// Row width and indexer width of DeepSeek-V4's layers.

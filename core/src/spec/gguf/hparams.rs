@@ -56,10 +56,11 @@ pub(super) struct Attention {
 
 impl Attention {
     pub(super) fn read(keys: &Keys<'_>, arch: &Arch, layers: u64, hidden: u64) -> Result<Self, PlanError> {
-        let recurrent_only = arch.recurrent.is_some_and(|r| r.layers == RecurrentLayers::All);
+        let headless = arch.memory == Memory::Encoder
+            || arch.recurrent.is_some_and(|r| r.layers == RecurrentLayers::All);
         let heads = match keys.per_layer("attention.head_count", layers)? {
             Some(heads) => heads,
-            None if recurrent_only => vec![0; usize::try_from(layers).unwrap_or_default()],
+            None if headless => vec![0; usize::try_from(layers).unwrap_or_default()],
             None => {
                 keys.need("attention.head_count")?;
                 Vec::new()

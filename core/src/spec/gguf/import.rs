@@ -5,6 +5,7 @@ use super::hparams::{self, Attention, Keys, Swa};
 use super::metadata::Metadata;
 use super::value::MAX_KEPT_ARRAY;
 use crate::error::PlanError;
+use crate::spec::compress::compress;
 use crate::spec::layer::{
     Chunk, Compressed, Full, GatedDelta, Kda, Lightning, Mamba1, Mamba2, Mixer, Mla, Rwkv, Shared, ShortConv,
     Window,
@@ -143,9 +144,10 @@ impl<'a> Reader<'a> {
             trunk,
             owners: usize::try_from(owners).unwrap_or(usize::MAX),
         };
-        let mut layers = runs((0..trunk).map(|layer| reader.layer(layer)))?;
+        let mut layers = compress((0..trunk).map(|layer| reader.layer(layer)).collect::<Result<_, _>>()?);
         let all = attention.kv_heads.len();
-        let mtp = runs((trunk..all).map(|layer| reader.attention(layer, false)))?;
+        let mtp =
+            compress((trunk..all).map(|layer| reader.attention(layer, false)).collect::<Result<_, _>>()?);
         match arch.extra {
             ExtraLayers::None => {}
             ExtraLayers::Loops => {
@@ -154,7 +156,14 @@ impl<'a> Reader<'a> {
                     return Err(PlanError::invalid(keys.name("num_loops"), "at least one loop").with_value(0));
                 }
                 if loops > 1 {
-                    layers = vec![Run { count: loops, body: RunBody::Pattern { layers } }];
+                    layers = match layers.as_slice() {
+                        // One run needs no pattern around it.
+                        [Run { count, body: RunBody::One(mixer) }] => {
+                            let count = count.checked_mul(loops).ok_or(crate::unit::Overflow)?;
+                            vec![Run::of(count, mixer.clone())]
+                        }
+                        _ => vec![Run { count: loops, body: RunBody::Pattern { layers } }],
+                    };
                 }
             }
             ExtraLayers::Router => {
@@ -237,19 +246,6 @@ impl<'a> Reader<'a> {
         let window = self.swa.window;
         Ok(RunBody::One(Mixer::Compressed(Compressed { dim, window, ratio, indexer_dim })))
     }
-}
-
-/// Equal neighbours become one run.
-fn runs(layers: impl Iterator<Item = Result<RunBody, PlanError>>) -> Result<Vec<Run>, PlanError> {
-    let mut runs: Vec<Run> = Vec::new();
-    for body in layers {
-        let body = body?;
-        match runs.last_mut() {
-            Some(run) if run.body == body => run.count += 1,
-            _ => runs.push(Run { count: 1, body }),
-        }
-    }
-    Ok(runs)
 }
 
 /// What a recurrent layer keeps (`llama_hparams::n_embd_r`, `n_embd_s`).
