@@ -1,5 +1,5 @@
 //! llama.cpp's rules beyond the recorded cases, each against a figure that its source or its logs give.
-#![expect(clippy::unwrap_used, reason = "a test that cannot read its answer has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot read its answer has failed")]
 
 use kvplan_core::plan::answer_line;
 use rstest::rstest;

@@ -4,8 +4,15 @@
 //! one function from options, [`ModelSpec`] and [`Scenario`] to a [`Reservation`]. [`payload`] is the engine that
 //! wastes nothing and the yardstick for the others' waste.
 //!
-//! To add an engine: a variant of [`EngineName`] and of [`Engine`], a module, and the build breaks in every place
-//! that has to think about it.
+//! To add an engine:
+//!
+//! 1. A module with `Options` (strict: `deny_unknown_fields`, defaults of the engine's command line), a function
+//!    `reserve`, and one `static` [`Rule`] per reason that its lines cite.
+//! 2. A variant of [`EngineName`] and of [`Engine`]; where the engine prints figures, one of [`Report`] too. The build
+//!    then breaks in every place that has to think about it.
+//! 3. Lines carry what the tokens need beside what is reserved. An engine whose rows are not the model's own stores
+//!    says how they grow ([`Growth`]); the rest (totals, roles, waste, explanations) follows.
+//! 4. Its recorded figures in `tests/data/truth`, and a test that asks for every one through the request line.
 
 pub mod llama_cpp;
 pub mod payload;

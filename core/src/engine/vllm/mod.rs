@@ -145,7 +145,6 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         growth: Some(growth),
         assumptions,
         terms,
-        ..Reservation::default()
     })
 }
 
