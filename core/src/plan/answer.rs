@@ -284,7 +284,7 @@ fn explain(lines: &[StoreLine], mut terms: Vec<Term>) -> Vec<Term> {
     terms.extend(lines.iter().map(|line| {
         let StoreLine { layers, heads, dim, entries, sequences, .. } = line;
         let formula = format!(
-            "{layers} layers × {sequences} sequences × {entries} entries × {heads} × {dim} elements as {codec}",
+            "layers {layers} × sequences {sequences} × entries {entries} × elements {heads} × {dim} as {codec}",
             entries = entries.get(),
             codec = line.codec.name()
         );

@@ -15,7 +15,7 @@ pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Outcome> {
     }
     let mut table = Table::new(&[
         ("codec", Align::Left),
-        ("stored bits", Align::Right),
+        ("bits", Align::Right),
         ("block", Align::Right),
         ("window", Align::Right),
         ("encodes", Align::Left),
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Outcome> {
         ]);
     }
     let mut out = table.render();
-    out.push_str("\n  stored bits: per element, scales and padding included\n");
+    out.push_str("\n  bits: stored per element, scales and padding included\n");
     out.push_str("  window: tokens kept in full precision\n");
     out.push_str("  encodes: known to `kvplan encode` and `decode`\n");
     out.push_str("  axes, constraints, every engine and source: --json\n");

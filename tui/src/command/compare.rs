@@ -6,7 +6,7 @@ use crate::args::CompareArgs;
 use crate::load;
 use crate::show::{self, Align, Table, size, wrapped};
 use kvplan_core::engine::EngineName;
-use kvplan_core::error::PlanError;
+use kvplan_core::error::{ErrorKind, PlanError};
 use kvplan_core::plan::{CacheRequest, EngineRequest, ModelRef, Plan, Request, plan_model};
 use kvplan_core::spec::ModelSpec;
 use serde::Serialize;
@@ -97,6 +97,12 @@ fn render(model: &ModelSpec, args: &CompareArgs, rows: &[(&str, Vec<Cell>)]) -> 
         for cell in cells {
             row.push(match &cell.answer {
                 Answer::Plan(plan) => size(plan.kv.allocated_bytes),
+                // An engine that has no such type is the rule, not an event: a dash says it.
+                Answer::Error(error)
+                    if error.kind == ErrorKind::Invalid && error.field.starts_with("cache.") =>
+                {
+                    "–".to_owned()
+                }
                 Answer::Error(error) => {
                     let note = format!("{}: {}", cell.engine, error.message);
                     let mark = notes.iter().position(|n| *n == note).unwrap_or_else(|| {
@@ -114,6 +120,7 @@ fn render(model: &ModelSpec, args: &CompareArgs, rows: &[(&str, Vec<Cell>)]) -> 
         args.scenario.context.map_or_else(String::new, |c| format!(", {} tokens", show::grouped(c.get())));
     let _ = writeln!(out, "{}{context}: bytes reserved\n", model.name());
     out.push_str(&table.render());
+    out.push_str("\n  –  the engine has no such cache type\n");
     for (i, note) in notes.iter().enumerate() {
         let _ = writeln!(out, "  [{}] {}", i + 1, wrapped(note, 6));
     }

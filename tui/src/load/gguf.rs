@@ -1,11 +1,41 @@
-//! GGUF files.
+//! GGUF files: the header of one, or of every part of a split model found beside it.
 
-use super::Loaded;
+use super::source::FileSource;
+use super::{Loaded, about, unreadable};
 use kvplan_core::error::PlanError;
-use std::path::Path;
+use kvplan_core::spec::{ModelSpec, gguf};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
-/// Refuses: llama.cpp's rules for what a header means are not here yet.
+/// Reads the headers and understands the model.
 pub(super) fn import(path: &Path) -> Loaded {
-    let shown = path.display().to_string();
-    Err(PlanError::unsupported("model", format!("{shown}: GGUF files are not read yet")).with_value(shown))
+    let first = header(path)?;
+    let part = first.part()?;
+    let merged = match part {
+        None | Some(gguf::Part { count: 0 | 1, .. }) => first,
+        Some(part) => {
+            let headers =
+                siblings(path, part.count)?.iter().map(|p| header(p)).collect::<Result<Vec<_>, _>>()?;
+            gguf::merge(headers).map_err(|e| about(path, &e.to_string()))?
+        }
+    };
+    let record = gguf::spec_file(&merged.metadata)?;
+    ModelSpec::try_from(record).map(Cow::Owned)
+}
+
+fn header(path: &Path) -> Result<gguf::Header, PlanError> {
+    let mut source = FileSource::open(path).map_err(|e| unreadable(path, &e))?;
+    gguf::read(&mut source).map_err(|e| about(path, &e.to_string()))
+}
+
+/// The files of a split model, `NAME-00001-of-00003.gguf` and so on, in order.
+fn siblings(path: &Path, count: u64) -> Result<Vec<PathBuf>, PlanError> {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    let suffix = format!("-of-{count:05}.gguf");
+    let base = name
+        .strip_suffix(&suffix)
+        .and_then(|stem| stem.split_at_checked(stem.len().checked_sub(6)?))
+        .map(|(base, _)| base)
+        .ok_or_else(|| about(path, &format!("part of a split model, but not named NAME-00001{suffix}")))?;
+    Ok((1..=count).map(|no| path.with_file_name(format!("{base}-{no:05}{suffix}"))).collect())
 }

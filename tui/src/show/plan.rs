@@ -54,7 +54,7 @@ pub(crate) fn one(model: &ModelSpec, plan: &Plan) -> String {
     out.push_str(&totals.render());
     out.push('\n');
     stores(&mut out, plan);
-    let _ = writeln!(out, "\n  grows {} B per token of a sequence", plan.kv.bytes_per_token);
+    grows(&mut out, plan);
     why(&mut out, std::iter::once((plan.engine.name, plan)));
     explain(&mut out, plan);
     assumptions(&mut out, std::iter::once(plan));
@@ -96,7 +96,7 @@ pub(crate) fn summary(model: &ModelSpec, answers: &[(EngineName, Result<Plan, Pl
     if let Some((_, ideal)) = plans().next() {
         out.push('\n');
         stores(&mut out, ideal);
-        let _ = writeln!(out, "\n  grows {} B per token of a sequence", ideal.kv.bytes_per_token);
+        grows(&mut out, ideal);
     }
     why(&mut out, plans());
     for (_, plan) in plans() {
@@ -157,6 +157,12 @@ fn stores(out: &mut String, plan: &Plan) {
         ]);
     }
     out.push_str(&table.render());
+}
+
+fn grows(out: &mut String, plan: &Plan) {
+    let growth = plan.kv.bytes_per_token;
+    let shown = growth.whole().map_or_else(|| growth.to_string(), grouped);
+    let _ = writeln!(out, "\n  grows {shown} B per token of a sequence");
 }
 
 fn why<'a>(out: &mut String, plans: impl Iterator<Item = (&'a str, &'a Plan)>) {

@@ -1,0 +1,166 @@
+//! The command line as a person meets it: what is printed where, and the exit code.
+//!
+//! `cargo insta review` (or `INSTA_UPDATE=always`) after a deliberate change; the diff is the review.
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+/// Runs `kvplan` and shows everything a caller can see of it.
+fn kvplan(args: &[&str]) -> String {
+    shown(args, &Command::new(env!("CARGO_BIN_EXE_kvplan")).args(args).output().unwrap())
+}
+
+fn shown(args: &[&str], output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().unwrap_or(-1);
+    let mut all = format!("$ kvplan {}\n{}", args.join(" "), text(&output.stdout));
+    if !output.stderr.is_empty() {
+        all.push_str("--- stderr\n");
+        all.push_str(&text(&output.stderr));
+    }
+    all.push_str(&format!("--- exit {code}\n"));
+    all
+}
+
+#[test]
+fn a_plan_without_an_engine_sums_up_three() {
+    insta::assert_snapshot!(kvplan(&["plan", "qwen3-8b", "--context", "128k"]));
+}
+
+#[test]
+fn a_plan_for_one_engine_explains_itself() {
+    insta::assert_snapshot!(kvplan(&[
+        "plan",
+        "qwen3-8b",
+        "-c",
+        "5000",
+        "-s",
+        "3",
+        "-e",
+        "llama.cpp",
+        "--cache",
+        "q8_0",
+        "--explain"
+    ]));
+}
+
+#[test]
+fn a_fixed_pool_shows_what_it_has_left() {
+    insta::assert_snapshot!(kvplan(&[
+        "plan",
+        "qwen3-8b",
+        "-c",
+        "32k",
+        "-e",
+        "vllm",
+        "-o",
+        "kv_cache_memory_bytes=16GiB"
+    ]));
+}
+
+#[test]
+fn a_refusal_names_field_value_and_reason_and_exits_2() {
+    let args = ["plan", "qwen3-8b", "-c", "4k", "-e", "llama.cpp", "-v", "q8_0", "-o", "flash_attn=off"];
+    insta::assert_snapshot!(kvplan(&args));
+}
+
+#[test]
+fn an_unknown_model_answers_with_the_nearest() {
+    insta::assert_snapshot!(kvplan(&["plan", "qwen3-8bb", "-c", "4k"]));
+}
+
+#[test]
+fn an_error_under_json_is_an_object_on_standard_output_too() {
+    insta::assert_snapshot!(kvplan(&["plan", "qwen3-8b", "--json"]));
+}
+
+#[test]
+fn a_plan_under_json_is_the_contract_object() {
+    insta::assert_snapshot!(kvplan(&["plan", "qwen3-8b", "-c", "32k", "--json"]));
+}
+
+#[test]
+fn engines_and_cache_types_stand_side_by_side() {
+    insta::assert_snapshot!(kvplan(&["compare", "qwen3-8b", "-c", "32k"]));
+}
+
+#[test]
+fn the_engines_list_their_options() {
+    insta::assert_snapshot!(kvplan(&["engines"]));
+}
+
+#[test]
+fn the_help_names_every_command() {
+    insta::assert_snapshot!(kvplan(&["--help"]));
+}
+
+#[test]
+fn a_config_is_imported_as_a_readable_spec() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
+    // Qwen3-8B's published dimensions.
+    let config = r#"{"model_type": "qwen3", "num_hidden_layers": 36, "hidden_size": 4096, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "head_dim": 128, "torch_dtype": "bfloat16", "vocab_size": 151936,
+        "max_position_embeddings": 40960}"#;
+    std::fs::write(&path, config).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_kvplan")).arg("import").arg(&path).output().unwrap();
+    insta::with_settings!({filters => vec![(r#"name = "[^"]*""#, "name = \"[folder]\"")]}, {
+        insta::assert_snapshot!(shown(&["import", "config.json"], &output));
+    });
+}
+
+#[test]
+fn a_file_that_is_nothing_known_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    std::fs::write(&path, "not a config").unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_kvplan")).arg("plan").arg(&path).args(["-c", "1"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("notes.txt"));
+}
+
+#[test]
+fn batch_is_a_pure_filter() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kvplan"))
+        .arg("batch")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines =
+        "{\"id\":\"a\",\"model\":\"qwen3-8b\",\"context\":1}\n\n{\"id\":\"b\",\"model\":\"none-such\"}\n";
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let answers: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(answers.len(), 2);
+    assert_eq!(answers[0]["kv"]["bytes_per_token"], 147_456);
+    assert_eq!(answers[1]["error"]["kind"], "unknown-model");
+}
+
+#[test]
+fn no_line_of_a_human_answer_is_wider_than_80_columns() {
+    for args in [
+        &["plan", "qwen3-8b", "-c", "1M", "-s", "64", "--explain"][..],
+        &["compare", "qwen3-8b", "-c", "1M"],
+        &["codecs"],
+        &["models", "qwen3-8b"],
+        &["engines"],
+    ] {
+        let output = kvplan(args);
+        let wide: Vec<&str> = output.lines().filter(|l| l.chars().count() > 80).collect();
+        assert!(wide.is_empty(), "{args:?}: {wide:#?}");
+    }
+}
+
+#[rstest::rstest]
+#[case("bash")]
+#[case("zsh")]
+#[case("fish")]
+fn completions_are_generated_for(#[case] shell: &str) {
+    let output = kvplan(&["completions", shell]);
+    assert!(output.contains("compare") && output.contains("context"), "{output}");
+}
