@@ -17,8 +17,8 @@ pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Outcome> {
         ("codec", Align::Left),
         ("bits", Align::Right),
         ("block", Align::Right),
-        ("window", Align::Right),
-        ("encodes", Align::Left),
+        ("win", Align::Right),
+        ("enc", Align::Left),
         ("engines", Align::Left),
     ]);
     for codec in &codecs {
@@ -33,8 +33,8 @@ pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Outcome> {
     }
     let mut out = table.render();
     out.push_str("\n  bits: stored per element, scales and padding included\n");
-    out.push_str("  window: tokens kept in full precision\n");
-    out.push_str("  encodes: known to `kvplan encode` and `decode`\n");
+    out.push_str("  win: tokens kept in full precision\n");
+    out.push_str("  enc: known to `kvplan encode` and `decode`\n");
     out.push_str("  axes, constraints, every engine and source: --json\n");
     print_text(&out)?;
     Ok(Outcome::Done)

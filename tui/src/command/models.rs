@@ -80,6 +80,11 @@ fn row(model: &'static ModelSpec) -> Row<'static> {
     }
 }
 
+/// Width of a terminal nobody has widened.
+const COLUMNS: usize = 80;
+/// What the columns between id and layers take, separators included.
+const MIDDLE: usize = 2 + 3 * 2 + 6 + 7 + 9 + 2;
+
 fn render(rows: &[Row<'_>]) -> String {
     let mut table = Table::new(&[
         ("id", Align::Left),
@@ -88,28 +93,52 @@ fn render(rows: &[Row<'_>]) -> String {
         ("B/token", Align::Right),
         ("layers", Align::Left),
     ]);
+    let id_width = rows.iter().map(|row| row.id.len()).max().unwrap_or(0);
+    let room = COLUMNS.saturating_sub(id_width + MIDDLE);
     for row in rows {
-        let layers: Vec<String> = row.layers.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
         table.row([
             row.id.to_owned(),
             row.parameters.map_or_else(String::new, billions),
-            row.trained_context.map_or_else(String::new, show::grouped),
+            row.trained_context.map_or_else(String::new, binary_thousands),
             row.bytes_per_token
                 .map_or_else(String::new, |b| b.whole().map_or_else(|| b.to_string(), show::grouped)),
-            layers.join(", "),
+            fitted(&row.layers, room),
         ]);
     }
     let mut out = table.render();
-    let _ = writeln!(
-        out,
-        "\n  {}; B/token: growth beyond every window, 16-bit cache",
-        show::count(u64::try_from(rows.len()).unwrap_or(0), "model")
-    );
+    let models = show::count(u64::try_from(rows.len()).unwrap_or(0), "model");
+    let _ = writeln!(out, "\n  {models}; B/token: growth beyond every window, 16-bit cache");
     out
+}
+
+/// Layer kinds, the same kind once, cut to the room there is.
+fn fitted(layers: &[(String, u64)], room: usize) -> String {
+    let mut merged: Vec<(&str, u64)> = Vec::new();
+    for (kind, n) in layers {
+        match merged.iter_mut().find(|(known, _)| known == kind) {
+            Some((_, sum)) => *sum += n,
+            None => merged.push((kind, *n)),
+        }
+    }
+    let text: Vec<String> = merged.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    let text = text.join(" ");
+    if text.chars().count() <= room {
+        return text;
+    }
+    text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// `131072` as `128k`, `1048576` as `1M`, anything else as it is.
+fn binary_thousands(n: u64) -> String {
+    match n {
+        n if n >= 1 << 20 && n.is_multiple_of(1 << 20) => format!("{}M", n >> 20),
+        n if n >= 1 << 10 && n.is_multiple_of(1 << 10) => format!("{}k", n >> 10),
+        n => n.to_string(),
+    }
 }
 
 /// `8190735360` as `8.2B`, on integers.
 fn billions(n: u64) -> String {
-    let tenths = (n + 50_000_000) / 100_000_000;
+    let tenths = n.saturating_add(50_000_000) / 100_000_000;
     if tenths >= 1000 { format!("{}B", tenths / 10) } else { format!("{}.{}B", tenths / 10, tenths % 10) }
 }
