@@ -389,3 +389,26 @@ fn a_billion_layers_are_refused_before_they_are_built() {
         assert_eq!((error.kind, error.field.as_str()), (ErrorKind::Invalid, key));
     }
 }
+
+#[test]
+fn a_request_names_the_field_inside_the_config() {
+    let line =
+        json!({"model": {"hf": with(&llama(), json!({"kv_lora_rank": 512}))}, "context": 1}).to_string();
+    let answer: Value = serde_json::from_str(&answer_line(&line)).unwrap();
+    assert_eq!(
+        (&answer["error"]["kind"], &answer["error"]["field"]),
+        (&json!("unsupported"), &json!("model.hf.kv_lora_rank"))
+    );
+    assert_eq!(answer["error"]["value"], 512);
+}
+
+#[test]
+fn an_encoder_keeps_no_cache_and_is_refused() {
+    let gemma = with(&llama(), json!({"model_type": "gemma3_text", "head_dim": 256, "sliding_window": 512}));
+    assert!(import(&gemma).is_ok());
+    assert_eq!(
+        refused(&with(&gemma, json!({"use_bidirectional_attention": true}))).field,
+        "use_bidirectional_attention"
+    );
+    assert_eq!(refused(&with(&llama(), json!({"is_causal": false}))).field, "is_causal");
+}

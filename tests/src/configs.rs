@@ -9,7 +9,7 @@ use std::io::Read as _;
 pub struct Config {
     /// The file's name, `publisher__repository.json`.
     pub file: String,
-    /// Its text, verbatim.
+    /// Its text, verbatim; only RedPajama's `_name_or_path` lost the folder of the machine it was trained on.
     pub text: String,
 }
 

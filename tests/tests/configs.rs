@@ -136,3 +136,42 @@ fn every_config_caches_what_the_independent_analysis_says() {
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// One file per architecture, every field in turn removed or spoiled: an answer or a worded refusal, never a panic and
+/// never an endless list.
+#[test]
+fn no_spoiled_field_makes_the_importer_panic() {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut imports = 0;
+    for config in configs().unwrap() {
+        let whole = config.parse().unwrap();
+        let text = if whole.get("text_config").is_some() { "/text_config" } else { "" };
+        let model_type =
+            whole.pointer(text).unwrap().get("model_type").cloned().unwrap_or_default().to_string();
+        if !seen.insert(model_type) {
+            continue;
+        }
+        let keys: Vec<String> = whole.pointer(text).unwrap().as_object().unwrap().keys().cloned().collect();
+        for key in keys {
+            let spoilt = [
+                Value::Null,
+                Value::from(0),
+                Value::from(-1),
+                Value::from(u64::MAX),
+                Value::from(0.5),
+                Value::from(""),
+                Value::from(vec![1_000_000_000u64]),
+                serde_json::json!({ "a": 1 }),
+            ];
+            for value in spoilt {
+                let mut config = whole.clone();
+                config.pointer_mut(text).unwrap()[&key] = value;
+                imports += 1;
+                if let Err(error) = hf::import(&config) {
+                    assert!(!error.message.is_empty(), "{key}");
+                }
+            }
+        }
+    }
+    assert!(seen.len() > 90 && imports > 10_000, "{} architectures, {imports} imports", seen.len());
+}

@@ -23,7 +23,7 @@ pub fn compress(layers: Vec<RunBody>) -> Vec<Run> {
             }
         })
         .collect();
-    let pieces = if ids.len() > LONGEST { lengths(&ids) } else { shortest(&ids) };
+    let pieces = if kinds.len() < 2 || ids.len() > LONGEST { lengths(&ids) } else { shortest(&ids) };
     pieces.into_iter().map(|piece| piece.write(&ids, &kinds)).collect()
 }
 
@@ -73,8 +73,11 @@ fn shortest(ids: &[usize]) -> Vec<Piece> {
         for period in 1..=LONGEST_PATTERN.min(end - start) {
             let once = &ids[start..start + period];
             let most = ids[start..].chunks_exact(period).take_while(|chunk| *chunk == once).count();
-            let cost = if period == 1 { 1 } else { 1 + lengths(once).len() };
             let least = if period == 1 { 1 } else { 2 };
+            if most < least {
+                continue;
+            }
+            let cost = if period == 1 { 1 } else { 1 + lengths(once).len() };
             for times in (least..=most).rev() {
                 let total = cost + best[start + period * times].0;
                 if total < found.0 {

@@ -248,9 +248,12 @@ fn counted_types<'a>(fields: &Fields<'a>, layers: usize) -> Result<Option<Vec<&'
         let count =
             count.ok_or_else(|| fields.invalid(KEY, format!("`{KEY}.{name}` must be a layer count")))?;
         types.extend(std::iter::repeat_n(name.as_str(), count));
+        if types.len() > layers {
+            break;
+        }
     }
     if types.len() != layers {
-        return Err(fields.invalid(KEY, format!("`{KEY}` sums to {} for {layers} layers", types.len())));
+        return Err(fields.invalid(KEY, format!("`{KEY}` does not sum to {layers} layers")));
     }
     fields.assume("the order of the layers is unknown: only how many there are of each kind");
     Ok(Some(types))

@@ -37,8 +37,10 @@ pub(super) enum Rule {
 }
 
 impl Family {
+    /// By name; a text config follows its base (`apertus_text` is read as `apertus`).
     pub(super) fn find(model_type: &str) -> Option<&'static Self> {
-        FAMILIES.iter().find(|family| family.model_type == model_type)
+        let exact = |name: &str| FAMILIES.iter().find(|family| family.model_type == name);
+        exact(model_type).or_else(|| exact(model_type.strip_suffix("_text")?))
     }
 
     /// By an entry of `architectures`: `Qwen3MoeForCausalLM` is `qwen3_moe`.
@@ -107,6 +109,8 @@ static FAMILIES: &[Family] = &[
     row("glm", "chatglm", dense(Named, DimNamed, Never)),
     row("glm4", "glm4", dense(Named, Dim(128, "Glm4Config"), Never)),
     row("glm4_moe", "glm4moe", dense(Named, DimNamed, Never)),
+    row("glm4v_text", "glm4", dense(Named, Divided, Never)),
+    row("glm4v_moe_text", "glm4moe", dense(Named, DimNamed, Never)),
     row("minimax_m2", "minimax-m2", Own(minimax::m2)),
     row("mimo", "qwen2", dense(Named, Divided, Switched)),
     row("hy_v3", "hy_v3", dense(Named, DimNamed, Never)),
@@ -145,6 +149,8 @@ static FAMILIES: &[Family] = &[
     row("qwen2_5_vl_text", "qwen2vl", dense(Named, Divided, Switched)),
     row("qwen3", "qwen3", dense(Named, Dim(128, "Qwen3Config"), Switched)),
     row("qwen3_moe", "qwen3moe", dense(Named, DimNamed, Switched)),
+    row("qwen2_5_omni_text", "qwen2vl", dense(Named, Divided, Switched)),
+    row("qwen3_omni_moe_text", "qwen3vlmoe", dense(Named, DimNamed, Switched)),
     row("qwen3_vl", "qwen3vl", Frame),
     row("qwen3_vl_text", "qwen3vl", dense(Named, Dim(128, "Qwen3VLTextConfig"), Switched)),
     row("qwen3_vl_moe", "qwen3vlmoe", Frame),
@@ -254,6 +260,8 @@ static FAMILIES: &[Family] = &[
     row("mistral3", "mistral3", Frame),
     only("internvl_chat", Frame),
     only("internvl", Frame),
+    row("glm4v", "glm4", Frame),
+    row("glm4v_moe", "glm4moe", Frame),
     only("qwen2_5_omni", Frame),
     only("qwen3_omni_moe", Frame),
 ];

@@ -32,6 +32,14 @@ pub(super) fn gemma4(fields: &Fields<'_>) -> Result<Layers, PlanError> {
     let local = Gqa::read(fields, KvHeads::Named, HeadDim::Default(256, "Gemma4TextConfig"))?;
     let width = fields.or_default("global_head_dim", 512, "Gemma4TextConfig")?;
     let kv_heads = fields.positive("num_global_key_value_heads")?.unwrap_or(local.kv_heads);
+    // Image tokens see each other in both directions, and are cached like any other.
+    if fields
+        .value("use_bidirectional_attention")
+        .is_some_and(|v| v.as_str() != Some("vision") && v.as_bool() != Some(false))
+    {
+        let message = "attention in both directions beyond images (`vision`) is not understood here";
+        return Err(fields.unsupported("use_bidirectional_attention", message));
+    }
     // attention_k_eq_v drops the V weights of full layers, not their V cache.
     if fields.bool("attention_k_eq_v")? == Some(false) && kv_heads != local.kv_heads {
         let message = "`num_global_key_value_heads` applies only where `attention_k_eq_v` is on";

@@ -64,6 +64,8 @@ const KEYS: &[&str] = &[
     "is_encoder_decoder",
     "decoder_layers",
     "num_decoder_layers",
+    "sparse_config",
+    "use_bidirectional_attention",
     "num_loops",
     "total_ut_steps",
 ];
@@ -89,6 +91,10 @@ const HARMLESS: &[&str] = &["mamba_ssm_dtype", "mamba_ssm_cache_dtype"];
 
 /// Refuses the first cache-deciding key that the family's rule did not read, unless its value switches it off.
 pub(super) fn refuse_unread(fields: &Fields<'_>, family: &str) -> Result<(), PlanError> {
+    if fields.bool("is_causal")? == Some(false) {
+        let message = "an encoder that attends in both directions keeps no cache, and is not understood here";
+        return Err(fields.unsupported("is_causal", message));
+    }
     for (key, value) in fields.unread() {
         let deciding = KEYS.contains(&key.as_str()) || PREFIXES.iter().any(|p| key.starts_with(p));
         if deciding && !HARMLESS.contains(&key.as_str()) && !is_off(value) {
