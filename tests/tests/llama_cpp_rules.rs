@@ -541,3 +541,23 @@ fn an_explanation_puts_the_numbers_into_the_formulas() {
     assert!(formulas.contains(&"1792 × 3 sequences"), "{formulas:?}");
     assert!(formulas.contains(&"PAD(min(1792, 128 × 1 + 512), 256)"), "{formulas:?}");
 }
+
+#[test]
+fn every_catalogued_model_is_planned_or_refused_by_name() {
+    for model in kvplan_core::spec::catalog::all() {
+        let model = model.unwrap();
+        let plan =
+            answer(&json!({ "model": model.id(), "engine": { "name": "llama.cpp" }, "context": 8192 }));
+        match model.llama_cpp_arch() {
+            Some(_) => {
+                let kv = &plan["kv"];
+                assert!(plan["error"].is_null(), "{}: {}", model.id(), plan["error"]);
+                let sum = kv["payload_bytes"].as_u64().unwrap() + kv["waste_bytes"].as_u64().unwrap();
+                assert_eq!(kv["allocated_bytes"], sum, "{}", model.id());
+            }
+            None => {
+                assert_eq!((refused(&plan).0, refused(&plan).1), ("unsupported", "model"), "{}", model.id())
+            }
+        }
+    }
+}

@@ -197,7 +197,11 @@ fn cells(
         }
         (None, Some(context)) => (context.times(n_seq_max)?, "context"),
         (None, None) => {
-            assumptions.push(Cow::Borrowed("no context given: the trained length, as -c 0 has it"));
+            assumptions.push(Cow::Borrowed(if unified {
+                "no context given: the sequences share the trained length, as without -c"
+            } else {
+                "no context given: every sequence gets the trained length, as without -c"
+            }));
             let trained = trained("context")?;
             (if unified { trained } else { trained.times(n_seq_max)? }, "context")
         }

@@ -72,7 +72,7 @@ pub enum ContextType {
 
 /// `-ngl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a number of layers (negative: all), `auto` or `all`")]
 pub enum GpuLayers {
     /// That many; negative: all.
     Count(i64),
@@ -97,7 +97,7 @@ pub enum GpuLayersWord {
 pub struct TensorSplit(Vec<f32>);
 
 #[derive(Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "shares as on the command line (`3,1`) or a list of numbers")]
 enum Shares {
     /// As on the command line: `3,1` (`/` also separates).
     Text(String),
