@@ -412,3 +412,27 @@ fn an_encoder_keeps_no_cache_and_is_refused() {
     );
     assert_eq!(refused(&with(&llama(), json!({"is_causal": false}))).field, "is_causal");
 }
+
+#[test]
+fn gemma_3_4b_as_google_wrote_it_leaves_its_heads_to_the_class() {
+    // 34 layers × 4 KV heads × 256, as the transcriptions that spell the class out say: 20,480 + 118,784 bytes a token.
+    let text = json!({"model_type": "gemma3_text", "hidden_size": 2560, "num_hidden_layers": 34, "sliding_window": 1024});
+    let config = json!({"model_type": "gemma3", "text_config": text});
+    assert_eq!(row_elements(&understood(&config)) * 2, 20_480 + 118_784);
+    let record = import_record(&config).unwrap();
+    assert!(record.assumptions.iter().any(|line| line.contains("num_key_value_heads")));
+}
+
+#[test]
+fn longcat_s_layers_hold_two_caches_whichever_way_they_are_counted() {
+    let longcat = with(
+        &deepseek(),
+        json!({"model_type": "longcat_flash", "num_hidden_layers": null, "num_layers": 28,
+        "num_nextn_predict_layers": null}),
+    );
+    for count in [json!(null), json!(28), json!(56)] {
+        let spec = understood(&with(&longcat, json!({"num_hidden_layers": count})));
+        assert_eq!((spec.layer_count(), row_elements(&spec) * 2), (28, 64_512));
+    }
+    assert_eq!(refused(&with(&longcat, json!({"num_hidden_layers": 27}))).field, "num_hidden_layers");
+}

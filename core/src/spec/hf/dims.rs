@@ -57,6 +57,8 @@ pub(super) enum KvHeads {
     Mha,
     /// The family's class takes as many as query heads; said as an assumption.
     AsHeads,
+    /// The class has a default; said as an assumption.
+    Default(u64, &'static str),
     /// Nothing decides it: the config must say.
     Named,
 }
@@ -135,6 +137,7 @@ pub(super) fn kv_heads(fields: &Fields<'_>, otherwise: KvHeads) -> Result<u64, P
             ));
             Ok(heads)
         }
+        KvHeads::Default(count, class) => fields.or_default("num_key_value_heads", count, class),
         KvHeads::Named => fields.need("num_key_value_heads"),
     }
 }

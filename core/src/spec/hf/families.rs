@@ -86,6 +86,8 @@ use KvHeads::{AsHeads, Mha, Named};
 use Rule::{Frame, Own};
 use WindowLaw::{Never, Switched, WhenSet};
 
+/// Google's own Gemma 3 4B file leaves its head counts to the class.
+const GEMMA3_KV: KvHeads = KvHeads::Default(4, "Gemma3TextConfig");
 const EXAONE4: WindowLaw =
     WindowLaw::Pattern { period: 4, window: 4096, class: "Exaone4Config", nullable: true };
 const OLMO3: WindowLaw = pattern(4, 4096, "Olmo3Config");
@@ -103,7 +105,7 @@ static FAMILIES: &[Family] = &[
     row("seed_oss", "seed_oss", dense(Named, Dim(128, "SeedOssConfig"), Never)),
     row("ernie4_5", "ernie4_5", dense(Named, Dim(128, "Ernie4_5Config"), Never)),
     row("ernie4_5_moe", "ernie4_5-moe", dense(Named, Divided, Never)),
-    row("internlm", "llama", dense(Mha, Divided, Never)),
+    only("internlm", dense(Mha, Divided, Never)),
     row("internlm2", "internlm2", dense(AsHeads, Divided, Never)),
     row("internlm3", "llama", dense(Named, DimNamed, Never)),
     row("glm", "chatglm", dense(Named, DimNamed, Never)),
@@ -112,7 +114,7 @@ static FAMILIES: &[Family] = &[
     row("glm4v_text", "glm4", dense(Named, Divided, Never)),
     row("glm4v_moe_text", "glm4moe", dense(Named, DimNamed, Never)),
     row("minimax_m2", "minimax-m2", Own(minimax::m2)),
-    row("mimo", "qwen2", dense(Named, Divided, Switched)),
+    only("mimo", dense(Named, Divided, Switched)),
     row("hy_v3", "hy_v3", dense(Named, DimNamed, Never)),
     row("dots1", "dots1", dense(Named, DimNamed, WhenSet)),
     row("gemma", "gemma", dense(Named, Dim(256, "GemmaConfig"), Never)),
@@ -137,7 +139,7 @@ static FAMILIES: &[Family] = &[
     row("mixtral", "llama", dense(Named, Divided, WhenSet)),
     row("ministral3", "mistral3", dense(Named, DimNamed, WhenSet)),
     row("phi3", "phi3", dense(AsHeads, Divided, WhenSet)),
-    row("phi3_v", "phi3", dense(AsHeads, Divided, WhenSet)),
+    only("phi3_v", dense(AsHeads, Divided, WhenSet)),
     row("phimoe", "phimoe", dense(Named, Divided, WhenSet)),
     row("starcoder2", "starcoder2", dense(Named, Divided, WhenSet)),
     // Windows behind a switch.
@@ -158,7 +160,7 @@ static FAMILIES: &[Family] = &[
     // Windows, and a full layer every so often.
     row("gemma2", "gemma2", dense(Named, Dim(256, "Gemma2Config"), pattern(2, 4096, "Gemma2Config"))),
     row("gemma3", "gemma3", Frame),
-    with_class(row("gemma3_text", "gemma3", dense(Named, Dim(256, "Gemma3TextConfig"), pattern(6, 4096, "Gemma3TextConfig"))), "Gemma3TextConfig", 131_072, 262_208),
+    with_class(row("gemma3_text", "gemma3", dense(GEMMA3_KV, Dim(256, "Gemma3TextConfig"), pattern(6, 4096, "Gemma3TextConfig"))), "Gemma3TextConfig", 131_072, 262_208),
     row("cohere2", "cohere2", dense(AsHeads, Divided, pattern(4, 4096, "Cohere2Config"))),
     row("olmo3", "olmo2", dense(AsHeads, Divided, OLMO3)),
     row("exaone4", "exaone4", dense(Named, Divided, EXAONE4)),
@@ -212,7 +214,7 @@ static FAMILIES: &[Family] = &[
     row("jamba", "jamba", Own(mamba::jamba)),
     row("nemotron_h", "nemotron_h", Own(mamba::nemotron_h)),
     row("granitemoehybrid", "granitehybrid", Own(mamba::granite_hybrid)),
-    only("bamba", Own(mamba::granite_hybrid)),
+    row("bamba", "granitehybrid", Own(mamba::granite_hybrid)),
     row("falcon_h1", "falcon-h1", Own(mamba::falcon_h1)),
     only("zamba2", Own(mamba::zamba2)),
     row("lfm2", "lfm2", Own(lfm2::import)),
@@ -240,7 +242,7 @@ static FAMILIES: &[Family] = &[
     row("chatglm", "chatglm", Own(legacy::chatglm)),
     row("gpt_bigcode", "starcoder", Own(legacy::bigcode)),
     row("gpt2", "gpt2", dense(Mha, Divided, Never)),
-    row("gptj", "gptj", dense(Mha, Divided, Never)),
+    only("gptj", dense(Mha, Divided, Never)),
     row("gpt_neox", "gptneox", dense(Mha, Divided, Never)),
     only("opt", dense(Mha, Divided, Never)),
     row("bloom", "bloom", dense(Mha, Divided, Never)),

@@ -6,6 +6,7 @@ use super::dims::{
 };
 use super::fields::Fields;
 use crate::error::PlanError;
+use crate::spec::MAX_LAYERS;
 use crate::spec::file::RunBody;
 use crate::spec::layer::{Mixer, Mla};
 
@@ -54,9 +55,16 @@ pub(super) fn minicpm3(fields: &Fields<'_>) -> Result<Layers, PlanError> {
     Ok(Layers::repeat(Mixer::Mla(row), layers))
 }
 
-/// LongCat: every layer has two attention sub-layers, each with its own latent cache.
+/// LongCat: every layer has two attention sub-layers, each with its own latent cache. `num_layers` counts layers;
+/// `num_hidden_layers`, where it is written beside it, counts either.
 pub(super) fn longcat(fields: &Fields<'_>) -> Result<Layers, PlanError> {
-    let layers = layer_count(fields)?;
+    let named = fields.need("num_layers")?;
+    let layers = usize::try_from(named).ok().filter(|n| *n <= MAX_LAYERS);
+    let layers =
+        layers.ok_or_else(|| fields.invalid("num_layers", format!("more than {MAX_LAYERS} layers")))?;
+    if fields.u64("num_hidden_layers")?.is_some_and(|n| n != named && Some(n) != named.checked_mul(2)) {
+        return Err(fields.invalid("num_hidden_layers", format!("`num_layers` says {named}")));
+    }
     let row = Mixer::Mla(latent(fields)?);
     let twice = RunBody::Hybrid { mixers: vec![row.clone(), row.clone()] };
     Layers::of(vec![twice; layers]).with_mtp(fields, row)
