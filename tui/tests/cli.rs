@@ -166,3 +166,17 @@ fn completions_are_generated_for(#[case] shell: &str) {
     let output = kvplan(&["completions", shell]);
     assert!(output.contains("compare") && output.contains("context"), "{output}");
 }
+
+#[rstest::rstest]
+#[case("request")]
+#[case("plan")]
+#[case("spec")]
+fn the_checked_in_schema_is_what_the_types_say_for(#[case] form: &str) {
+    let output = Command::new(env!("CARGO_BIN_EXE_kvplan")).args(["schema", form]).output().unwrap();
+    let file = format!("{}/../model-specs/schema/{form}.json", env!("CARGO_MANIFEST_DIR"));
+    let carried = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        carried == String::from_utf8_lossy(&output.stdout),
+        "run `cargo xtask schemas` and review the diff"
+    );
+}

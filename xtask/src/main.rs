@@ -3,6 +3,7 @@
 
 mod data;
 mod runner;
+mod schemas;
 mod setup;
 mod shell;
 mod specs;
@@ -31,6 +32,8 @@ enum Command {
     Data(data::Args),
     /// Make `model-specs/models/` from the collected configs
     Specs(specs::Args),
+    /// Make `model-specs/schema/` from the types that parse and print
+    Schemas,
 }
 
 fn main() -> ExitCode {
@@ -49,6 +52,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
     match &cli.command {
         Command::Test(selection) => Ok(runner::run(selection)),
         Command::Data(args) => data::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Schemas => schemas::run().map(|()| ExitCode::SUCCESS),
         Command::Specs(args) => specs::run(args).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -116,13 +116,12 @@ impl EngineName {
         }
     }
 
-    /// JSON Schema of its options, where it is modelled.
-    #[must_use]
-    pub fn options_schema(self) -> Option<schemars::Schema> {
+    /// JSON Schema of its options, where it is modelled; the types they mention go to the generator's definitions.
+    pub fn options_schema(self, generator: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
         match self {
-            Self::Payload => Some(schemars::schema_for!(payload::Options)),
-            Self::LlamaCpp => Some(schemars::schema_for!(llama_cpp::Options)),
-            Self::Vllm => Some(schemars::schema_for!(vllm::Options)),
+            Self::Payload => Some(payload::Options::json_schema(generator)),
+            Self::LlamaCpp => Some(llama_cpp::Options::json_schema(generator)),
+            Self::Vllm => Some(vllm::Options::json_schema(generator)),
             Self::Sglang | Self::TensorRtLlm | Self::Transformers | Self::Mlx | Self::ExllamaV3 => None,
         }
     }

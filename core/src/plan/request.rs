@@ -132,7 +132,7 @@ impl JsonSchema for ModelRef {
 }
 
 /// The engine and its own options, under its own names.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct EngineRequest {
     /// Which engine.
     pub name: EngineName,
@@ -142,6 +142,32 @@ pub struct EngineRequest {
     /// Its options.
     #[serde(flatten)]
     pub options: Map<String, Value>,
+}
+
+impl JsonSchema for EngineRequest {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Engine".into()
+    }
+
+    /// One alternative an engine: its name, its version, and the options of its own type.
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        use strum::IntoEnumIterator as _;
+        let forms: Vec<Value> = EngineName::iter()
+            .map(|name| {
+                let options = name.options_schema(generator).map(schemars::Schema::to_value);
+                let mut form = options.and_then(|v| v.as_object().cloned()).unwrap_or_default();
+                form.insert("title".into(), name.as_str().into());
+                let properties = form.entry("properties").or_insert_with(|| Value::Object(Map::new()));
+                if let Some(properties) = properties.as_object_mut() {
+                    properties.insert("name".into(), serde_json::json!({ "const": name.as_str() }));
+                    properties.insert("version".into(), serde_json::json!({ "type": ["string", "null"] }));
+                }
+                form.insert("required".into(), serde_json::json!(["name"]));
+                Value::Object(form)
+            })
+            .collect();
+        schemars::json_schema!({ "oneOf": forms })
+    }
 }
 
 /// Codec names per knob; `kv` sets k and v.

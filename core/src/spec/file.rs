@@ -175,10 +175,24 @@ mod tagged {
             "RunBody".into()
         }
 
+        /// The forms side by side. Each closes itself against unknown fields, so each must know the run's `count`.
         fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-            let structural = generator.subschema_for::<Structural>();
-            let mixer = generator.subschema_for::<Mixer>();
-            schemars::json_schema!({ "anyOf": [structural, mixer] })
+            let count = serde_json::json!({ "type": "integer", "minimum": 1, "description": "How many in a row; 1 where absent." });
+            let halves = [Structural::json_schema(generator), Mixer::json_schema(generator)];
+            let mut forms: Vec<serde_json::Value> = Vec::new();
+            for half in halves {
+                forms.extend(
+                    half.get("oneOf").and_then(serde_json::Value::as_array).into_iter().flatten().cloned(),
+                );
+            }
+            for form in &mut forms {
+                if let Some(properties) =
+                    form.get_mut("properties").and_then(serde_json::Value::as_object_mut)
+                {
+                    properties.insert("count".to_owned(), count.clone());
+                }
+            }
+            schemars::json_schema!({ "oneOf": forms })
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::Outcome;
 use crate::args::ListArgs;
 use crate::show::{Align, Table, wrapped};
 use kvplan_core::engine::EngineName;
+use schemars::SchemaGenerator;
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -21,6 +22,17 @@ struct Row {
     options: Value,
 }
 
+/// The schema of an engine's options with the definitions it mentions.
+fn options(name: EngineName) -> Value {
+    let mut generator = SchemaGenerator::default();
+    let Some(mut schema) = name.options_schema(&mut generator) else { return Value::Null };
+    let definitions = generator.take_definitions(true);
+    if !definitions.is_empty() {
+        schema.insert("$defs".to_owned(), Value::Object(definitions));
+    }
+    schema.to_value()
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Outcome> {
     let rows: Vec<Row> = EngineName::iter()
@@ -28,7 +40,7 @@ pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Outcome> {
             name,
             modelled: name.is_modelled(),
             version: name.modelled_version(),
-            options: name.options_schema().map_or(Value::Null, schemars::Schema::to_value),
+            options: options(name),
         })
         .collect();
     if args.json {
