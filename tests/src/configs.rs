@@ -83,9 +83,9 @@ pub fn expected() -> Result<Vec<Expected>, String> {
     lines(include_bytes!("../data/configs/expected.jsonl.gz"))
 }
 
-/// Configs as they were given to vLLM 0.33.0's own planner when the truth rows of `data/truth` were made: fewer fields
-/// than the publishers' files, those that decide a cache among them. The two GLM files here also carry their
-/// `num_nextn_predict_layers`, 1.
+/// Further configs that carry their own source: those given to vLLM 0.33.0's own planner when the truth rows were made
+/// (fewer fields than the publishers' files, all that decide a cache among them), and a text config found in another
+/// model's file.
 ///
 /// # Errors
 /// When the embedded data cannot be read.
@@ -98,6 +98,8 @@ pub fn more() -> Result<Vec<More>, String> {
 pub struct More {
     /// `publisher/repository`.
     pub model: String,
+    /// Where the config was found.
+    pub source: String,
     /// The config.
     #[serde(flatten)]
     pub config: Config,

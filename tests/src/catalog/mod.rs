@@ -94,7 +94,15 @@ struct Candidate {
 pub fn generate() -> Result<Vec<File>, String> {
     let texts: BTreeMap<String, Config> = configs()?.into_iter().map(|c| (c.file.clone(), c)).collect();
     let mut models: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
+    let mut totals: BTreeMap<String, (bool, u64)> = BTreeMap::new();
     for entry in manifest::entries()? {
+        // A count is of the model, also where the file beside it holds dimensions only.
+        if let Some(total) = entry.total_params.filter(|_| !name::is_repackaged(&entry.model)) {
+            let known = totals.entry(name::id(&entry.model)).or_insert((entry.verbatim, total));
+            if entry.verbatim && !known.0 {
+                *known = (true, total);
+            }
+        }
         let Some(config) = texts.get(&entry.file) else { continue };
         if let Some(candidate) = candidate(entry, config)? {
             models.entry(name::id(&candidate.entry.model)).or_default().push(candidate);
@@ -104,7 +112,7 @@ pub fn generate() -> Result<Vec<File>, String> {
         let entry = Entry {
             model: other.model,
             file: other.config.file.clone(),
-            source: "the config given to vLLM 0.33.0 when its truth rows were made".to_owned(),
+            source: other.source,
             verbatim: false,
             total_params: None,
             note: String::new(),
@@ -115,7 +123,8 @@ pub fn generate() -> Result<Vec<File>, String> {
     }
     let mut specs = Vec::new();
     for (id, candidates) in models {
-        specs.extend(spec(&id, candidates)?);
+        let total = totals.get(&id).map(|(_, total)| *total).filter(|_| !NO_TOTAL.contains(&id.as_str()));
+        specs.extend(spec(&id, candidates, total)?);
     }
     settle_aliases(&mut specs)?;
     specs.iter().map(|spec| Ok(File { name: file_name(spec), text: emit::toml(spec)? })).collect()
@@ -169,7 +178,7 @@ impl Candidate {
 }
 
 /// One spec of the files that share an id.
-fn spec(id: &str, mut files: Vec<Candidate>) -> Result<Option<SpecFile>, String> {
+fn spec(id: &str, mut files: Vec<Candidate>, total: Option<u64>) -> Result<Option<SpecFile>, String> {
     files.sort_by_key(Candidate::rank);
     let Some(best) = files.iter().find(|file| file.is_complete()) else { return Ok(None) };
     if let Some(other) = files.iter().find(|file| file.cache != best.cache) {
@@ -181,10 +190,6 @@ fn spec(id: &str, mut files: Vec<Candidate>) -> Result<Option<SpecFile>, String>
         record.trained_context = Some(*tokens);
         record.assumptions.push(format!("trained context {tokens}: {why}"));
     }
-    let totals =
-        files.iter().filter(|file| !name::is_repackaged(&file.entry.model) && !NO_TOTAL.contains(&id));
-    let total = totals.filter_map(|file| file.entry.total_params).next();
-
     let mut aliases: Vec<String> = files.iter().flat_map(|file| name::aliases(&file.entry.model)).collect();
     for (_, end) in TUNED.iter().filter(|(start, _)| id.starts_with(start) && !id.contains("nemotron")) {
         let tuned: Vec<String> = aliases
