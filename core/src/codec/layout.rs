@@ -1,7 +1,7 @@
 //! A format's layout as data: blocks, what they run along, what stays in full precision.
 
 use super::CodecError;
-use super::reference::Arithmetic;
+use super::reference::{Arithmetic, KeyArithmetic};
 use crate::explain::Basis;
 use crate::unit::{Bytes, Overflow};
 use serde::Serialize;
@@ -237,7 +237,13 @@ impl Packing {
     }
 
     /// Bytes of `entries` entries of `heads` vectors of `dim` elements, all of them packed.
-    fn bytes(self, codec: &'static str, heads: u64, dim: u64, entries: u64) -> Result<Bytes, CodecError> {
+    pub(super) fn bytes(
+        self,
+        codec: &'static str,
+        heads: u64,
+        dim: u64,
+        entries: u64,
+    ) -> Result<Bytes, CodecError> {
         let row = heads.checked_mul(dim).ok_or(Overflow)?;
         let entry = match self {
             Self::Row(block) => block.bytes_for(codec, row)?,
@@ -308,7 +314,7 @@ impl Residual {
     }
 
     /// Tokens in full precision after a prompt of `prompt` and `generated` tokens more.
-    const fn tokens(self, prompt: u64, generated: u64) -> u64 {
+    pub(super) const fn tokens(self, prompt: u64, generated: u64) -> u64 {
         let n = prompt + generated;
         match self {
             Self::None => 0,
@@ -403,8 +409,10 @@ pub struct Layout {
     /// How sure it is: read in the implementation (exact), worked out from published figures (derived), or a preset for
     /// what depends on data or is left open (assumed).
     pub basis: Basis,
-    /// The CPU reference arithmetic, where there is one.
+    /// The CPU reference arithmetic, where there is one: of both sides, or of values where keys have their own.
     pub(super) arithmetic: Option<Arithmetic>,
+    /// How keys are encoded where there is arithmetic.
+    pub(super) key_arithmetic: KeyArithmetic,
 }
 
 impl Layout {
@@ -434,6 +442,7 @@ impl Layout {
             source: "",
             basis: Basis::Exact,
             arithmetic: None,
+            key_arithmetic: KeyArithmetic::LikeValues,
         }
     }
 

@@ -29,7 +29,10 @@ pub use layout::{
     Axis, Block, FULL_PRECISION_BYTES, Field, Fit, LISTED_HEAD_DIM, Layout, Packing, Ratio, Residual,
     SideLayout,
 };
-pub use reference::{ArithmeticError, Route};
+pub use reference::{
+    ArithmeticError, BlockGtq, EncodedTensor, Pairing, Rotation, RotationError, Route, RowCoder, ScaleError,
+    StaticScale, TensorShape, TurboQuant, allocate, energies,
+};
 pub use table::Codec;
 
 use crate::unit::{Bytes, Overflow};

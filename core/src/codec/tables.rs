@@ -3,6 +3,10 @@
 //! Sources: ggml-common.h of llama.cpp 0c1e57098 (`iq4_nl`, E2M1) and ggml-turbo-quant.c of TheTom/llama-cpp-turboquant
 //! (turbo types; its 4-bit codebook is not the Lloyd–Max one, which would halve the error).
 
+mod lloyd_max;
+
+pub use lloyd_max::lloyd_max;
+
 /// `iq4_nl`: the 16 levels, as multiples of the block's scale.
 pub const IQ4_NL_LEVELS: [i8; 16] =
     [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
@@ -37,3 +41,41 @@ pub const TURBO_LEVELS_4: [f32; 8] =
 /// `turbo4_0`: where its encoder cuts between those levels; 0 is the middle cut.
 pub const TURBO_CUTS_4: [f32; 7] =
     [0.013_963, 0.028_293, 0.043_43, 0.060_009, 0.079_142, 0.103_361, 0.145_56];
+
+/// vLLM's `int4_per_token_head`: the ±1 diagonal before its Hadamard transform, 128 elements per word; bit i is set where
+/// element i is negated. Worked out from its definition (torch's CPU generator seeded with 0x9E3779B9, Bernoulli(½)) and
+/// compared with torch 2.15.
+pub const VLLM_INT4_SIGNS: [u128; 4] = [
+    0x9480abc7_59bbc293_7f7fca4e_9a8ca6f2,
+    0x05dfbc5f_cdf467b7_54503bbe_b55b747e,
+    0x67fc4ca6_e46ae225_57563834_b291e3cc,
+    0x75625346_365fdb89_32d9dff1_cfc78691,
+];
+
+/// vLLM's TurboQuant: positive half of the 3-bit codebook at head_dim 64. Its solver (trapezoids of 200 steps) ends about
+/// 1e-3 beside the Lloyd–Max levels; other widths scale by a power of two, exactly.
+pub const VLLM_LEVELS_3_AT_64: [f32; 4] = [0.030_622_95, 0.094_455_69, 0.167_897_51, 0.268_793_7];
+/// The 3-bit codebook at head_dim 128.
+pub const VLLM_LEVELS_3_AT_128: [f32; 4] = [0.021_653_695, 0.066_790_26, 0.118_721_46, 0.190_065_85];
+/// The 4-bit codebook at head_dim 64.
+pub const VLLM_LEVELS_4_AT_64: [f32; 8] = [
+    0.016_053_457,
+    0.048_517_223,
+    0.082_109_99,
+    0.117_806_03,
+    0.157_032_19,
+    0.202_235_22,
+    0.258_555_9,
+    0.341_365_28,
+];
+/// The 4-bit codebook at head_dim 128.
+pub const VLLM_LEVELS_4_AT_128: [f32; 8] = [
+    0.011_351_509,
+    0.034_306_858,
+    0.058_060_53,
+    0.083_301_44,
+    0.111_038_53,
+    0.143_001_9,
+    0.182_826_62,
+    0.241_381_7,
+];

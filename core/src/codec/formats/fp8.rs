@@ -2,7 +2,7 @@
 
 use super::{HF, SGLANG, TRT, VLLM};
 use crate::codec::layout::{Block, Layout, Packing};
-use crate::codec::reference::fp8;
+use crate::codec::reference::{fp8, int8, mxfp8};
 use crate::explain::Basis;
 
 const fn byte(name: &'static str, title: &'static str) -> Layout {
@@ -30,6 +30,7 @@ pub(in crate::codec) const E5M2: Layout = Layout {
 
 pub(in crate::codec) const INT8: Layout = Layout {
     engines: &[TRT],
+    arithmetic: Some(int8::INT8),
     source: "TensorRT-LLM int8 KV cache: a static scale per tensor",
     basis: Basis::Derived,
     ..byte("int8", "INT8 with a static scale per tensor")
@@ -50,6 +51,7 @@ pub(in crate::codec) const BLOCK128: Layout = Layout {
 
 pub(in crate::codec) const MXFP8: Layout = Layout {
     stored: "E8M0 scale per 32 elements",
+    arithmetic: Some(mxfp8::MXFP8),
     constraints: "head_dim a multiple of 32",
     engines: &[SGLANG],
     source: "OCP Microscaling specification 1.0, MXFP8; SGLang 0.5.23 kv_cache_dtype mxfp8 (1 byte more per 32)",

@@ -1,7 +1,7 @@
 //! Formats that group tokens over time: KIVI and QJL.
 
 use crate::codec::layout::{Block, Layout, Packing, Residual, SideLayout};
-use crate::codec::reference::kivi;
+use crate::codec::reference::{KeyArithmetic, kivi};
 
 /// Tokens kept in f16 before they are packed.
 const RESIDUAL: u64 = 128;
@@ -28,10 +28,16 @@ const fn kivi(name: &'static str, title: &'static str, bits: u64) -> Layout {
     }
 }
 
-pub(in crate::codec) const KIVI2: Layout =
-    Layout { arithmetic: Some(kivi::KIVI2), ..kivi("kivi2", "KIVI: K per channel, V per token, 2 bits", 2) };
-pub(in crate::codec) const KIVI4: Layout =
-    Layout { arithmetic: Some(kivi::KIVI4), ..kivi("kivi4", "KIVI: K per channel, V per token, 4 bits", 4) };
+pub(in crate::codec) const KIVI2: Layout = Layout {
+    arithmetic: Some(kivi::KIVI2),
+    key_arithmetic: KeyArithmetic::Tokens(kivi::KIVI2_KEYS),
+    ..kivi("kivi2", "KIVI: K per channel, V per token, 2 bits", 2)
+};
+pub(in crate::codec) const KIVI4: Layout = Layout {
+    arithmetic: Some(kivi::KIVI4),
+    key_arithmetic: KeyArithmetic::Tokens(kivi::KIVI4_KEYS),
+    ..kivi("kivi4", "KIVI: K per channel, V per token, 4 bits", 4)
+};
 
 /// Channels per group whose index is stored as an outlier.
 const OUTLIERS: u64 = 8;

@@ -3,6 +3,7 @@
 //! The papers count code bits only; the norms are added here, in f16 (the papers leave their type open).
 
 use crate::codec::layout::{Block, Fit, Layout, Packing};
+use crate::codec::reference::{Arithmetic, turboquant};
 use crate::explain::Basis;
 
 const NORM: u64 = 2;
@@ -20,8 +21,12 @@ const fn paper(name: &'static str, title: &'static str, codes: Block, norms: u64
     }
 }
 
-const fn mse(name: &'static str, title: &'static str, bits: u64) -> Layout {
-    Layout { stored: "f16 norm per vector", ..paper(name, title, Block::new(8, bits), 1) }
+const fn mse(name: &'static str, title: &'static str, bits: u64, arithmetic: Arithmetic) -> Layout {
+    Layout {
+        stored: "f16 norm per vector",
+        arithmetic: Some(arithmetic),
+        ..paper(name, title, Block::new(8, bits), 1)
+    }
 }
 
 const fn prod(name: &'static str, title: &'static str, bits: u64) -> Layout {
@@ -42,9 +47,12 @@ const fn tiers(name: &'static str, title: &'static str, halves: u64) -> Layout {
     }
 }
 
-pub(in crate::codec) const MSE_2: Layout = mse("turboquant_mse_2", "TurboQuant (MSE), 2 bits", 2);
-pub(in crate::codec) const MSE_3: Layout = mse("turboquant_mse_3", "TurboQuant (MSE), 3 bits", 3);
-pub(in crate::codec) const MSE_4: Layout = mse("turboquant_mse_4", "TurboQuant (MSE), 4 bits", 4);
+pub(in crate::codec) const MSE_2: Layout =
+    mse("turboquant_mse_2", "TurboQuant (MSE), 2 bits", 2, turboquant::MSE_2);
+pub(in crate::codec) const MSE_3: Layout =
+    mse("turboquant_mse_3", "TurboQuant (MSE), 3 bits", 3, turboquant::MSE_3);
+pub(in crate::codec) const MSE_4: Layout =
+    mse("turboquant_mse_4", "TurboQuant (MSE), 4 bits", 4, turboquant::MSE_4);
 pub(in crate::codec) const PROD_2: Layout =
     prod("turboquant_prod_2", "TurboQuant (inner product), 2 bits", 2);
 pub(in crate::codec) const PROD_3: Layout =

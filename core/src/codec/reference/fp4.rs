@@ -1,7 +1,7 @@
 //! FP4 with block scales as the GPU engines keep it: per row a plane of codes (even element in the low nibble), then a
 //! plane of scales.
 
-use super::{Arithmetic, fp8::E4M3_FN, num};
+use super::{Arithmetic, Scaling, fp8::E4M3_FN, num};
 use crate::codec::tables::{E2M1, E2M1_MIDPOINTS as MIDPOINTS};
 
 const GROUP: usize = 16;
@@ -57,18 +57,28 @@ fn row_values(dim: usize, row: &[u8], out: &mut Vec<f32>, scale: impl Fn(u8) -> 
     }
 }
 
-/// NVFP4 at tensor scale 1: the scale of a group is E4M3(amax/6), its codes E2M1(x/scale), half to even. The division
-/// is exact here; hardware multiplies by an approximate reciprocal and can differ at exact ties only.
-pub(in crate::codec) const NVFP4: Arithmetic = Arithmetic::finite(
-    |_, dim, values, out| {
-        rows(dim, values, out, |group| {
-            let scale = E4M3_FN.encode(num::amax(group) / 6.0);
-            let inverse = num::reciprocal(E4M3_FN.decode(scale));
-            (scale, group.map(|x| encode(x * inverse, Tie::Even)))
-        });
-    },
-    |dim, row, out| row_values(dim, row, out, |s| E4M3_FN.decode(s)),
-);
+/// NVFP4: the scale of a group is E4M3(amax/6/t) for the tensor's scale t, its codes E2M1(x/(scale·t)), half to even. The
+/// divisions are exact here; hardware multiplies by approximate reciprocals and can differ at exact ties only.
+pub(in crate::codec) const NVFP4: Arithmetic = Arithmetic {
+    scaling: Scaling::Own { encode: encode_nvfp4, decode: decode_nvfp4 },
+    ..Arithmetic::finite(
+        |_, dim, values, out| encode_nvfp4(1.0, dim, values, out),
+        |dim, row, out| decode_nvfp4(1.0, dim, row, out),
+    )
+};
+
+fn encode_nvfp4(tensor: f32, dim: usize, values: &[f32], out: &mut Vec<u8>) {
+    let inverse_tensor = num::reciprocal(tensor);
+    rows(dim, values, out, |group| {
+        let scale = E4M3_FN.encode(inverse_tensor * (num::amax(group) / 6.0));
+        let inverse = num::reciprocal(E4M3_FN.decode(scale) * num::reciprocal(inverse_tensor));
+        (scale, group.map(|x| encode(x * inverse, Tie::Even)))
+    });
+}
+
+fn decode_nvfp4(tensor: f32, dim: usize, row: &[u8], out: &mut Vec<f32>) {
+    row_values(dim, row, out, |s| E4M3_FN.decode(s) * tensor);
+}
 
 /// SGLang's block-16 recipe: the scale is 2^⌈log2(max(amax/6, 1e-10))⌉ with bias 127, ties go up.
 pub(in crate::codec) const E2M1_BLOCK16: Arithmetic = Arithmetic::finite(
@@ -76,11 +86,11 @@ pub(in crate::codec) const E2M1_BLOCK16: Arithmetic = Arithmetic::finite(
         rows(dim, values, out, |group| {
             let scale = ceil_log2((num::amax(group) / 6.0).max(1e-10)) + 127;
             let scale = num::byte(scale.clamp(0, 255).cast_unsigned());
-            let d = e8m0(scale);
+            let d = num::e8m0(scale);
             (scale, group.map(|x| encode(x / d, Tie::Up)))
         });
     },
-    |dim, row, out| row_values(dim, row, out, e8m0),
+    |dim, row, out| row_values(dim, row, out, num::e8m0),
 );
 
 /// The least k with 2^k ≥ x, for normal positive x.
@@ -88,11 +98,6 @@ fn ceil_log2(x: f32) -> i32 {
     let bits = x.to_bits();
     let floor = i32::from(num::byte(bits >> 23)) - 127;
     floor + i32::from(bits & 0x007f_ffff != 0)
-}
-
-/// 2^(e − 127).
-fn e8m0(e: u8) -> f32 {
-    2f32.powi(i32::from(e) - 127)
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! FP8: E4M3 without infinities and E5M2, half to even, saturating (OCP 8-bit floating point specification 1.0).
 //!
-//! Scales lie outside the cache; these are the codes at scale 1. Saturation is what `cvt.rn.satfinite` does on the
+//! Scales lie outside the cache; these are the codes at scale 1, and with [`Codec::encode_scaled`] those of x/scale, which
+//! is how vLLM's cache kernels divide. Saturation is what `cvt.rn.satfinite` does on the
 //! engines' hardware: everything past the largest value, infinities included, becomes the largest value. NaN is `0x7f`.
 
 use super::{Arithmetic, NonFinite, num};
+#[cfg(doc)]
+use crate::codec::Codec;
 
 /// A sign bit, `7 - mantissa` exponent bits and `mantissa` bits.
 #[derive(Debug, Clone, Copy)]
@@ -60,13 +63,16 @@ const fn arithmetic(
     encode: fn(super::Route, usize, &[f32], &mut Vec<u8>),
     decode: fn(usize, &[u8], &mut Vec<f32>),
 ) -> Arithmetic {
-    Arithmetic { encode, decode, non_finite: NonFinite::Stored }
+    Arithmetic { non_finite: NonFinite::Stored, ..Arithmetic::finite(encode, decode) }.divided()
 }
 
 pub(in crate::codec) const E4M3: Arithmetic = arithmetic(
     |_, _, values, out| out.extend(values.iter().map(|x| E4M3_FN.encode(*x))),
     |_, row, out| out.extend(row.iter().map(|code| E4M3_FN.decode(*code))),
 );
+
+/// The same, for formats that store nothing but finite numbers.
+pub(super) const E4M3_FINITE: Arithmetic = Arithmetic::finite(E4M3.encode, E4M3.decode);
 
 pub(in crate::codec) const E5M2: Arithmetic = arithmetic(
     |_, _, values, out| out.extend(values.iter().map(|x| E5M2_IEEE.encode(*x))),

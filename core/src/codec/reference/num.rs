@@ -73,3 +73,52 @@ pub(super) fn range(block: &[f32]) -> (f32, f32) {
 pub(super) fn reciprocal(x: f32) -> f32 {
     if x == 0.0 { 0.0 } else { 1.0 / x }
 }
+
+/// An element count as a float.
+#[expect(clippy::cast_precision_loss, reason = "vector widths are far below 2^24")]
+pub(super) const fn count(n: usize) -> f32 {
+    n as f32
+}
+
+/// √Σx², summed in element order.
+pub(super) fn norm(x: &[f32]) -> f32 {
+    x.iter().fold(0.0f32, |sum, x| sum + x * x).sqrt()
+}
+
+/// 2^(e − 127), the value of an E8M0 scale. 255 is NaN in the specification and no encoder here writes it.
+pub(super) fn e8m0(e: u8) -> f32 {
+    f32::from_bits(if e == 0 { 0x0040_0000 } else { u32::from(e) << 23 })
+}
+
+/// Codes of `bits` bits (1 to 8) as a little-endian bit stream, the last byte filled with zeros.
+pub(super) fn pack(bits: u8, codes: impl IntoIterator<Item = u8>, out: &mut Vec<u8>) {
+    let (mut pending, mut held) = (0u32, 0u8);
+    for code in codes {
+        pending |= u32::from(code) << held;
+        held += bits;
+        while held >= 8 {
+            out.push(byte(pending));
+            pending >>= 8;
+            held -= 8;
+        }
+    }
+    if held > 0 {
+        out.push(byte(pending));
+    }
+}
+
+/// The codes of [`pack`].
+pub(super) fn unpack(bits: u8, bytes: &[u8]) -> impl Iterator<Item = u8> {
+    let mut bytes = bytes.iter();
+    let (mut pending, mut held) = (0u32, 0u8);
+    std::iter::from_fn(move || {
+        while held < bits {
+            pending |= u32::from(*bytes.next()?) << held;
+            held += 8;
+        }
+        let code = byte(pending & ((1 << bits) - 1));
+        pending >>= bits;
+        held -= bits;
+        Some(code)
+    })
+}

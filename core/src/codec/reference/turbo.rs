@@ -4,7 +4,11 @@
 //! not the Lloyd-Max table). Widths are padded with zeros to a multiple of 128; decoding rotates back and drops the
 //! padding, where the fork leaves rows rotated and rotates queries instead.
 
-use super::{Arithmetic, num};
+use super::rotation::{butterflies, negate};
+use super::{
+    Arithmetic,
+    num::{self, norm},
+};
 use crate::codec::tables::{
     TURBO_CUTS_2 as CUTS_2, TURBO_CUTS_3 as CUTS_3, TURBO_CUTS_4 as CUTS_4, TURBO_LEVELS_2 as LEVELS_2,
     TURBO_LEVELS_3 as LEVELS_3, TURBO_LEVELS_4 as LEVELS_4, TURBO_SIGNS_AFTER as SIGNS_AFTER,
@@ -29,39 +33,15 @@ fn level(code: u8, levels: &[f32]) -> f32 {
     if code < half { -at(half - 1 - code) } else { at(code - half) }
 }
 
-fn negate(x: &mut [f32; BLOCK], signs: u128) {
-    for (i, x) in x.iter_mut().enumerate() {
-        if signs >> i & 1 == 1 {
-            *x = -*x;
-        }
-    }
-}
-
-/// The unnormalised Walsh–Hadamard transform, butterflies from the narrowest up.
-fn hadamard(x: &mut [f32; BLOCK]) {
-    for half in (0..7).map(|stage| 1usize << stage) {
-        for pair in x.chunks_exact_mut(2 * half) {
-            let (low, high) = pair.split_at_mut(half);
-            for (a, b) in low.iter_mut().zip(high) {
-                (*a, *b) = (*a + *b, *a - *b);
-            }
-        }
-    }
-}
-
-fn norm(x: &[f32]) -> f32 {
-    x.iter().fold(0.0f32, |sum, x| sum + x * x).sqrt()
-}
-
 /// Codes and corrected norm of one block.
 fn quantize(block: &[f32; BLOCK], levels: &[f32], cuts: &[f32]) -> (f32, [u8; BLOCK]) {
     let length = norm(block);
     let inverse = if length > LEAST_NORM { 1.0 / length } else { 0.0 };
     let mut x = block.map(|x| x * inverse);
-    negate(&mut x, SIGNS_BEFORE);
-    hadamard(&mut x);
+    negate(&mut x, &[SIGNS_BEFORE]);
+    butterflies(&mut x);
     let mut x = x.map(|x| x * INV_SQRT_BLOCK);
-    negate(&mut x, SIGNS_AFTER);
+    negate(&mut x, &[SIGNS_AFTER]);
     let codes = x.map(|x| code(x, cuts));
     let restored = norm(&codes.map(|q| level(q, levels)));
     (if restored > LEAST_NORM { length / restored } else { length }, codes)
@@ -72,9 +52,9 @@ fn dequantize(norm: f32, codes: impl Iterator<Item = u8>, levels: &[f32]) -> [f3
     for (x, q) in x.iter_mut().zip(codes) {
         *x = level(q, levels) * norm;
     }
-    negate(&mut x, SIGNS_AFTER);
-    hadamard(&mut x);
-    negate(&mut x, SIGNS_BEFORE);
+    negate(&mut x, &[SIGNS_AFTER]);
+    butterflies(&mut x);
+    negate(&mut x, &[SIGNS_BEFORE]);
     x.map(|x| x * INV_SQRT_BLOCK)
 }
 
