@@ -1,0 +1,238 @@
+//! Attention over a packed cache.
+
+use super::{CodecKernels, Placement, word};
+use crate::gpu::{Buffer, Dispatch, GpuError};
+use crate::shader::{self, Attention, Shader};
+
+/// What is attended to and by whom.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shape {
+    /// Sequences.
+    pub sequences: u32,
+    /// Query heads.
+    pub heads: u32,
+    /// KV heads, which divide the query heads.
+    pub kv_heads: u32,
+    /// Elements per head: a multiple of 4, at most 512.
+    pub head_dim: u32,
+    /// Queries per sequence: its last tokens. 1 is decoding.
+    pub queries: u32,
+    /// Tokens a query sees, itself included; 0 for all.
+    pub window: u32,
+    /// Most tokens of a sequence (contiguous: slots; paged: pages · page size).
+    pub capacity: u32,
+    /// What scores are multiplied by, usually 1/√head_dim.
+    pub scale: f32,
+    /// Whether each head has a sink: a logit that takes weight and gives nothing.
+    pub sinks: bool,
+}
+
+/// A packed cache and what it takes to find a token in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Cache<'a> {
+    /// Keys.
+    pub k: &'a Buffer,
+    /// Values.
+    pub v: &'a Buffer,
+    /// Tokens per sequence, one word each.
+    pub lengths: &'a Buffer,
+    /// Where token t of a sequence lies.
+    pub placement: Placement<'a>,
+    /// A logit per head; any buffer where the shape has no sinks.
+    pub sinks: &'a Buffer,
+}
+
+impl Shape {
+    /// Tokens that a query can see at most.
+    const fn visible(&self) -> u32 {
+        if self.window > 0 && self.window < self.capacity { self.window } else { self.capacity }
+    }
+
+    fn splits(&self, shader: &Shader) -> u32 {
+        self.visible().div_ceil(shader.constant("SPLIT").unwrap_or(1)).max(1)
+    }
+
+    /// Bytes that decoding needs for its parts: per sequence, head and split, the sum and its weight.
+    #[must_use]
+    pub fn parts_bytes(&self) -> u64 {
+        let splits = self.splits(&shader::attention::decode::F16);
+        [self.heads, splits, self.head_dim + 4, 4]
+            .iter()
+            .fold(u64::from(self.sequences), |n, factor| n.saturating_mul(u64::from(*factor)))
+    }
+
+    /// Bytes of the scores that the naive form keeps: queries × capacity per head.
+    #[must_use]
+    pub fn scores_bytes(&self) -> u64 {
+        [self.heads, self.queries, self.capacity, 4]
+            .iter()
+            .fold(u64::from(self.sequences), |n, factor| n.saturating_mul(u64::from(*factor)))
+    }
+
+    /// The kernels' parameters.
+    ///
+    /// # Errors
+    /// [`GpuError::Arguments`] when no kernel takes the shape.
+    pub fn params(&self, kernels: &CodecKernels, placement: Placement<'_>) -> Result<Attention, GpuError> {
+        let shader = kernels.decode;
+        let largest = shader.constant("MAX_HEAD_DIM").unwrap_or(0);
+        if !self.head_dim.is_multiple_of(4) || self.head_dim > largest || self.head_dim == 0 {
+            let message = format!("head_dim {}: multiples of 4 up to {largest} are taken", self.head_dim);
+            return super::refuse(shader, message);
+        }
+        if self.kv_heads == 0 || !self.heads.is_multiple_of(self.kv_heads) || self.queries == 0 {
+            let (heads, kv_heads, queries) = (self.heads, self.kv_heads, self.queries);
+            return super::refuse(shader, format!("{heads} heads over {kv_heads}, {queries} queries"));
+        }
+        let row_bytes = kernels
+            .row_bytes(self.kv_heads * self.head_dim)
+            .or_else(|error| super::refuse(shader, error.to_string()))?;
+        let row_bytes = word(shader, "bytes per row", row_bytes)?;
+        let (page_size, ring) = match placement {
+            Placement::Contiguous => (0, 0),
+            Placement::Paged { page_size, .. } => (page_size, 0),
+            Placement::Ring { slots } => (0, slots),
+        };
+        if ring > 0 && (self.window == 0 || self.window + self.queries > ring + 1) {
+            let (window, queries) = (self.window, self.queries);
+            let message = format!("a ring of {ring} cannot hold {queries} queries' window of {window}");
+            return super::refuse(shader, message);
+        }
+        Ok(Attention {
+            sequences: self.sequences,
+            heads: self.heads,
+            kv_heads: self.kv_heads,
+            head_dim: self.head_dim,
+            queries: self.queries,
+            window: self.window,
+            k_row_bytes: row_bytes,
+            v_row_bytes: row_bytes,
+            capacity: if ring > 0 { ring } else { self.capacity },
+            page_size,
+            pages: if page_size > 0 { self.capacity.div_ceil(page_size) } else { 0 },
+            ring,
+            splits: self.splits(shader),
+            sinks: u32::from(self.sinks),
+            scale: self.scale,
+        })
+    }
+
+    /// One query per sequence: the splits, then their merge. `q` and `out` are `[sequence][head][head_dim]`.
+    ///
+    /// # Errors
+    /// [`GpuError::Arguments`] when no kernel takes the shape.
+    pub fn decode<'a>(
+        &self,
+        kernels: &CodecKernels,
+        q: &'a Buffer,
+        cache: Cache<'a>,
+        parts: &'a Buffer,
+        out: &'a Buffer,
+    ) -> Result<[Dispatch<'a>; 2], GpuError> {
+        if self.queries != 1 {
+            return super::refuse(
+                kernels.decode,
+                format!("{} queries per sequence: it takes one", self.queries),
+            );
+        }
+        if parts.bytes() < self.parts_bytes() {
+            let (given, needed) = (parts.bytes(), self.parts_bytes());
+            return super::refuse(kernels.decode, format!("parts of {given} bytes, {needed} needed"));
+        }
+        let params = self.params(kernels, cache.placement)?;
+        let per_kv = self.heads / self.kv_heads;
+        let group = match per_kv {
+            1 | 2 => per_kv,
+            _ => 4,
+        };
+        let tiles = self.kv_heads * per_kv.div_ceil(group);
+        let table = cache.table();
+        let split = Dispatch::new(kernels.decode)
+            .constant("GROUP", group)
+            .params(params.bytes())
+            .buffers([q, cache.k, cache.v, table, cache.lengths, parts])
+            .workgroups([params.splits, tiles, self.sequences].map(u64::from));
+        let merge = Dispatch::new(&shader::attention::MERGE)
+            .params(params.bytes())
+            .buffers([parts, cache.sinks, out])
+            .workgroups([self.heads, self.sequences, 1].map(u64::from));
+        Ok([split, merge])
+    }
+
+    /// Many queries per sequence, causal. `q` and `out` are `[sequence][query][head][head_dim]`.
+    ///
+    /// # Errors
+    /// As [`Shape::decode`].
+    pub fn prefill<'a>(
+        &self,
+        kernels: &CodecKernels,
+        q: &'a Buffer,
+        cache: Cache<'a>,
+        out: &'a Buffer,
+    ) -> Result<Dispatch<'a>, GpuError> {
+        let shader = kernels.prefill;
+        let params = self.params(kernels, cache.placement)?;
+        let tile = |name: &str| shader.constant(name).unwrap_or(1);
+        let passes = (self.head_dim / 4).div_ceil(tile("PASS_COLUMNS"));
+        let columns = if self.head_dim <= 64 { 16 } else { 32 };
+        let grid = [self.queries.div_ceil(tile("QUERIES")), self.heads, self.sequences * passes];
+        let table = cache.table();
+        Ok(Dispatch::new(shader)
+            .constant("COLUMNS", columns)
+            .params(params.bytes())
+            .buffers([q, cache.k, cache.v, table, cache.lengths, cache.sinks, out])
+            .workgroups(grid.map(u64::from)))
+    }
+
+    /// The naive form of [`Shape::prefill`]: all scores in memory ([`Shape::scores_bytes`]), then softmax, then the sum.
+    ///
+    /// # Errors
+    /// As [`Shape::decode`].
+    pub fn naive<'a>(
+        &self,
+        kernels: &CodecKernels,
+        q: &'a Buffer,
+        cache: Cache<'a>,
+        scores: &'a Buffer,
+        out: &'a Buffer,
+    ) -> Result<[Dispatch<'a>; 3], GpuError> {
+        let params = self.params(kernels, cache.placement)?;
+        if params.ring > 0 {
+            return super::refuse(kernels.naive_scores, "a ring forgets keys that this form scores");
+        }
+        if scores.bytes() < self.scores_bytes() {
+            let (given, needed) = (scores.bytes(), self.scores_bytes());
+            return super::refuse(kernels.naive_scores, format!("scores of {given} bytes, {needed} needed"));
+        }
+        let table = cache.table();
+        let rows = self.sequences * self.heads;
+        let groups = |shader: &Shader, count: u32| count.div_ceil(shader.invocations());
+        let softmax = &shader::attention::NAIVE_SOFTMAX;
+        let grids = [
+            [groups(kernels.naive_scores, self.capacity), self.queries, rows],
+            [groups(softmax, self.queries), rows, 1],
+            [groups(kernels.naive_output, self.head_dim / 4), self.queries, rows],
+        ]
+        .map(|grid| grid.map(u64::from));
+        let launch = |shader| Dispatch::new(shader).params(params.bytes());
+        Ok([
+            launch(kernels.naive_scores)
+                .buffers([q, cache.k, table, cache.lengths, scores])
+                .workgroups(grids[0]),
+            launch(softmax).buffers([cache.sinks, scores]).workgroups(grids[1]),
+            launch(kernels.naive_output)
+                .buffers([scores, cache.v, table, cache.lengths, out])
+                .workgroups(grids[2]),
+        ])
+    }
+}
+
+impl<'a> Cache<'a> {
+    /// The block table; a cache without one binds its lengths in that place, unread.
+    fn table(&self) -> &'a Buffer {
+        match self.placement {
+            Placement::Paged { table, .. } => table,
+            Placement::Contiguous | Placement::Ring { .. } => self.lengths,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What callers ask for: launches of the kernels with their parameters, constants and grid filled in.
+
+mod attention;
+mod codec;
+mod movement;
+
+pub use attention::{Cache, Shape};
+pub use codec::{CODECS, CodecKernels};
+pub use movement::{Placement, append, copy};
+
+use crate::gpu::GpuError;
+use crate::shader::Shader;
+
+fn refuse<T>(shader: &Shader, message: impl Into<String>) -> Result<T, GpuError> {
+    Err(GpuError::Arguments { shader: shader.name, message: message.into() })
+}
+
+fn word(shader: &Shader, what: &str, value: u64) -> Result<u32, GpuError> {
+    u32::try_from(value).or_else(|_| refuse(shader, format!("{what} is {value}, past 32 bits")))
+}

@@ -1,0 +1,251 @@
+//! Decode and prefill attention against f64, within what WGSL's own error bounds allow.
+
+use crate::common::{Random, fresh, gpu, upload, values};
+use kvplan_core::codec::Codec;
+use kvplan_kernels::cpu::{self, kv::Load4, oracle};
+use kvplan_kernels::gpu::{Buffer, block_on};
+use kvplan_kernels::op::{CODECS, Cache, CodecKernels, Placement, Shape, append};
+use kvplan_kernels::shader::{Packed, Rows};
+
+/// A cache of one codec with everything attention needs, on both sides.
+struct Case {
+    shape: Shape,
+    kernels: &'static CodecKernels,
+    lengths: Vec<u32>,
+    q: Vec<f32>,
+    sinks: Vec<f32>,
+    /// Packed, token by token.
+    k: Vec<u32>,
+    v: Vec<u32>,
+    /// What the packed bytes say.
+    k_values: Vec<f32>,
+    v_values: Vec<f32>,
+}
+
+fn decoded(load4: Load4, params: &Packed, packed: &[u32]) -> Vec<f32> {
+    let mut out = vec![0; (params.rows * params.width) as usize];
+    cpu::dequantize::rows(load4, params, packed, &mut out);
+    out.into_iter().map(f32::from_bits).collect()
+}
+
+impl Case {
+    fn new(codec: Codec, shape: Shape, lengths: &[u32]) -> Self {
+        let kernels = CodecKernels::of(codec).unwrap();
+        let mut random = Random::new(shape.head_dim + shape.heads * 31 + shape.capacity);
+        let width = shape.kv_heads * shape.head_dim;
+        let rows = shape.sequences * shape.capacity;
+        let row_bytes: u32 = kernels.row_bytes(width).unwrap().try_into().unwrap();
+        let mut pack = |spread: f32| {
+            let values: Vec<u32> = (0..rows * width).map(|_| (random.normal() * spread).to_bits()).collect();
+            let mut packed = vec![0; (rows * row_bytes).div_ceil(4) as usize];
+            (kernels.quantize_cpu)(&Rows { rows, width }, &values, &mut packed);
+            packed
+        };
+        // Keys spread enough for a softmax that decides.
+        let (k, v) = (pack(2.0), pack(1.0));
+        let q = random.normals((shape.sequences * shape.queries * shape.heads * shape.head_dim) as usize);
+        let sinks = random.normals(shape.heads as usize);
+        let params = Packed { rows, width, row_bytes };
+        Self {
+            shape,
+            kernels,
+            lengths: lengths.to_vec(),
+            q,
+            sinks,
+            k_values: decoded(kernels.load4, &params, &k),
+            v_values: decoded(kernels.load4, &params, &v),
+            k,
+            v,
+        }
+    }
+
+    fn oracle(&self) -> oracle::Oracle {
+        let Self { shape, q, k_values, v_values, lengths, sinks, .. } = self;
+        oracle::attention(shape, shape.capacity as usize, q, k_values, v_values, lengths, sinks)
+    }
+
+    fn out(&self) -> Buffer {
+        fresh(self.q.len() as u64 * 4)
+    }
+
+    /// Fails unless every element is within the oracle's bound, and the bound means something.
+    fn check(&self, what: &str, out: &[f32]) {
+        let oracle = self.oracle();
+        let largest = self.v_values.iter().fold(0.0f32, |a, b| a.max(b.abs()));
+        let loosest = oracle.bound.iter().copied().fold(0.0, f64::max);
+        assert!(loosest < 2e-3 * f64::from(largest), "a bound of {loosest} would let anything pass");
+        assert_eq!(out.len(), oracle.output.len());
+        for (i, x) in out.iter().enumerate() {
+            let error = (f64::from(*x) - oracle.output[i]).abs();
+            let bound = oracle.bound[i];
+            assert!(
+                error <= bound,
+                "{what} {} {:?}: element {i} is {x}, off by {error:e} > {bound:e}",
+                self.kernels.codec,
+                self.shape
+            );
+        }
+    }
+
+    fn decode(&self, cache: Cache<'_>) -> Vec<f32> {
+        let (q, out) = (values(&self.q), self.out());
+        let parts = fresh(self.shape.parts_bytes());
+        block_on(gpu().run(&self.shape.decode(self.kernels, &q, cache, &parts, &out).unwrap())).unwrap();
+        block_on(gpu().read_values(&out)).unwrap()
+    }
+
+    fn prefill(&self, cache: Cache<'_>) -> Vec<f32> {
+        let (q, out) = (values(&self.q), self.out());
+        block_on(gpu().run(&[self.shape.prefill(self.kernels, &q, cache, &out).unwrap()])).unwrap();
+        block_on(gpu().read_values(&out)).unwrap()
+    }
+
+    fn naive(&self, cache: Cache<'_>) -> Vec<f32> {
+        let (q, out) = (values(&self.q), self.out());
+        let scores = fresh(self.shape.scores_bytes());
+        block_on(gpu().run(&self.shape.naive(self.kernels, &q, cache, &scores, &out).unwrap())).unwrap();
+        block_on(gpu().read_values(&out)).unwrap()
+    }
+
+    /// Runs `f` with the whole cache uploaded, contiguous.
+    fn contiguous<T>(&self, f: impl Fn(Cache<'_>) -> T) -> T {
+        let [k, v, lengths] = [&self.k, &self.v, &self.lengths].map(|words| upload(words));
+        let sinks = values(&self.sinks);
+        f(Cache { k: &k, v: &v, lengths: &lengths, placement: Placement::Contiguous, sinks: &sinks })
+    }
+}
+
+fn shape(heads: u32, kv_heads: u32, head_dim: u32, capacity: u32) -> Shape {
+    let scale = 1.0 / (head_dim as f32).sqrt();
+    Shape { sequences: 1, heads, kv_heads, head_dim, queries: 1, window: 0, capacity, scale, sinks: false }
+}
+
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn decode_agrees_with_f64_for_every_codec_head_shape_and_odd_length() {
+    for kernels in CODECS {
+        for (heads, kv_heads, head_dim) in [(4, 4, 64), (6, 2, 128), (8, 1, 64), (2, 1, 96), (5, 1, 256)] {
+            let shape = Shape { sequences: 2, ..shape(heads, kv_heads, head_dim, 531) };
+            let case = Case::new(kernels.codec, shape, &[531, 1]);
+            case.check("decode", &case.contiguous(|cache| case.decode(cache)));
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn windows_and_sinks_change_what_decode_and_prefill_see() {
+    for codec in [Codec::F16, Codec::Q4_0] {
+        for (window, sinks) in [(7, false), (300, true), (0, true)] {
+            let shape = Shape { window, sinks, ..shape(8, 2, 64, 613) };
+            let case = Case::new(codec, shape, &[613]);
+            case.check("decode", &case.contiguous(|cache| case.decode(cache)));
+            let case = Case::new(codec, Shape { queries: 70, ..shape }, &[333]);
+            case.check("prefill", &case.contiguous(|cache| case.prefill(cache)));
+            case.check("naive", &case.contiguous(|cache| case.naive(cache)));
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn prefill_and_its_naive_form_agree_with_f64_for_every_codec_and_head_shape() {
+    for kernels in CODECS {
+        for (heads, kv_heads, head_dim) in [(4, 2, 64), (2, 2, 128), (3, 1, 96), (2, 1, 256)] {
+            let shape = Shape { sequences: 2, queries: 37, ..shape(heads, kv_heads, head_dim, 101) };
+            let case = Case::new(kernels.codec, shape, &[101, 37]);
+            case.check("prefill", &case.contiguous(|cache| case.prefill(cache)));
+            case.check("naive", &case.contiguous(|cache| case.naive(cache)));
+        }
+    }
+}
+
+/// Pages in any order and a ring that has gone round give the same as a contiguous cache.
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn attention_finds_its_tokens_through_a_block_table_and_in_a_ring() {
+    for codec in [Codec::Bf16, Codec::Q8_0] {
+        let (page_size, length, ring) = (16, 147, 40);
+        let base = shape(4, 2, 64, 160);
+        let case = Case::new(codec, base, &[length]);
+        let row_bytes: u32 = case.kernels.row_bytes(128).unwrap().try_into().unwrap();
+        let [k, v, lengths] = [&case.k, &case.v, &case.lengths].map(|words| upload(words));
+        let sinks = values(&case.sinks);
+        let table = upload(&[3, 9, 0, 7, 1, 8, 2, 6, 4, 5]);
+        let place = |rows: &Buffer, placement, slots: u32| {
+            let cache = fresh(u64::from(slots * row_bytes));
+            let mut token = 0;
+            // As decoding does it: some now, some later.
+            for count in [39, 40, 28, 40] {
+                let bytes = block_on(gpu().read(rows)).unwrap();
+                let from = (token * row_bytes) as usize;
+                let part = block_on(gpu().upload("rows", &bytes[from..from + (count * row_bytes) as usize]))
+                    .unwrap();
+                block_on(gpu().run(&[append(&part, &cache, placement, token, count, row_bytes).unwrap()]))
+                    .unwrap();
+                token += count;
+            }
+            cache
+        };
+
+        let placement = Placement::Paged { table: &table, page_size };
+        let (pk, pv) = (place(&k, placement, 160), place(&v, placement, 160));
+        let cache = Cache { k: &pk, v: &pv, lengths: &lengths, placement, sinks: &sinks };
+        case.check("paged decode", &case.decode(cache));
+        let many = Case { shape: Shape { queries: 33, ..base }, q: Random::new(2).normals(33 * 256), ..case };
+        many.check("paged prefill", &many.prefill(cache));
+
+        let placement = Placement::Ring { slots: ring };
+        let (rk, rv) = (place(&k, placement, ring), place(&v, placement, ring));
+        let cache = Cache { k: &rk, v: &rv, lengths: &lengths, placement, sinks: &sinks };
+        let one = Case { shape: Shape { window: 33, ..base }, q: Random::new(2).normals(256), ..many };
+        one.check("ring decode", &one.decode(cache));
+        let few = Case {
+            shape: Shape { window: 33, queries: 8, ..base },
+            q: Random::new(2).normals(8 * 256),
+            ..one
+        };
+        few.check("ring prefill", &few.prefill(cache));
+    }
+}
+
+/// The twins walk as the shaders do; f64 says whether they walk right.
+#[test]
+fn the_twins_agree_with_f64() {
+    for kernels in CODECS {
+        let shape = Shape { sequences: 2, window: 290, sinks: true, ..shape(4, 2, 64, 613) };
+        let case = Case::new(kernels.codec, shape, &[613, 5]);
+        let params = shape.params(kernels, Placement::Contiguous).unwrap();
+        let Case { q, k, v, lengths, sinks, .. } = &case;
+        let mut parts = vec![f32::NAN; shape.parts_bytes() as usize / 4];
+        let mut out = vec![f32::NAN; case.q.len()];
+        cpu::attention::decode(kernels.load4, &params, q, k, v, &[], lengths, &mut parts);
+        cpu::attention::merge(&params, &parts, sinks, &mut out);
+        case.check("decode twin", &out);
+
+        let shape = Shape { queries: 37, ..shape };
+        let case = Case::new(kernels.codec, shape, &[613, 50]);
+        let params = shape.params(kernels, Placement::Contiguous).unwrap();
+        let Case { q, k, v, lengths, sinks, .. } = &case;
+        let mut out = vec![f32::NAN; case.q.len()];
+        cpu::attention::prefill(kernels.load4, &params, q, k, v, &[], lengths, sinks, &mut out);
+        case.check("prefill twin", &out);
+        let mut scores = vec![f32::NAN; shape.scores_bytes() as usize / 4];
+        cpu::attention::naive_scores(kernels.load4, &params, q, k, &[], lengths, &mut scores);
+        cpu::attention::naive_softmax(&params, sinks, &mut scores);
+        cpu::attention::naive_output(kernels.load4, &params, &scores, v, &[], lengths, &mut out);
+        case.check("naive twin", &out);
+    }
+}
+
+/// A key read from the wrong place is far outside the bound.
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+#[should_panic(expected = "off by")]
+fn one_flipped_bit_in_a_value_is_caught() {
+    let mut case = Case::new(Codec::Q8_0, shape(2, 1, 64, 9), &[9]);
+    // The top bit of a code in the newest token's second block.
+    let bit = 8 * (8 * 68 + 34 + 2 + 7) + 6;
+    case.v[bit / 32] ^= 1 << (bit % 32);
+    case.check("decode", &case.contiguous(|cache| case.decode(cache)));
+}

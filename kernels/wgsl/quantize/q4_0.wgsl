@@ -1,0 +1,48 @@
+// q4_0 as ggml's reference encodes it: d = (the element of greatest magnitude)/−8 as f16, then codes
+// ⌊x · 1/d + 8.5⌋, at most 15; low nibbles are the first half of the block, high nibbles the second.
+// One invocation takes two blocks: 36 bytes.
+
+#import shared/rows
+#import shared/grid
+#import shared/half
+#import shared/exact
+#import shared/stream
+#import layout/q4_0
+
+const UNIT: u32 = 2u * Q4_0_ELEMENTS;
+
+fn code(x: u32, inverse: u32) -> u32 {
+    return min(exact_low_byte(exact_add(exact_mul(x, inverse), bitcast<u32>(8.5f))), 15u);
+}
+
+fn block(first: u32) {
+    var extreme = 0u;
+    for (var i = 0u; i < Q4_0_ELEMENTS; i++) {
+        let x = src[first + i];
+        extreme = select(extreme, x, (x & ~EXACT_SIGN) > (extreme & ~EXACT_SIGN));
+    }
+    // A power of two: the product rounds as the quotient does.
+    let d = exact_mul(extreme, bitcast<u32>(-0.125f));
+    let inverse = select(exact_div(bitcast<u32>(1.0f), d), 0u, (d & ~EXACT_SIGN) == 0u);
+    stream_put(half_f16(d), 16u);
+    for (var i = 0u; i < Q4_0_ELEMENTS / 2u; i++) {
+        let low = code(src[first + i], inverse);
+        let high = code(src[first + i + Q4_0_ELEMENTS / 2u], inverse);
+        stream_put(low | (high << 4u), 8u);
+    }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let unit = grid_index(id, groups, 64u);
+    let end = params.rows * params.width;
+    let first = unit * UNIT;
+    if first >= end {
+        return;
+    }
+    stream_begin(first / Q4_0_ELEMENTS * Q4_0_BYTES);
+    for (var at = first; at < min(first + UNIT, end); at += Q4_0_ELEMENTS) {
+        block(at);
+    }
+    stream_end();
+}

@@ -1,0 +1,39 @@
+// q8_0 as ggml's reference encodes it: d = amax/127 as f16, then 32 codes round(x · 1/d), ties away from zero.
+// One invocation takes two blocks: 68 bytes, the least that begins and ends on a word.
+
+#import shared/rows
+#import shared/grid
+#import shared/half
+#import shared/exact
+#import shared/stream
+#import layout/q8_0
+
+const UNIT: u32 = 2u * Q8_0_ELEMENTS;
+
+fn block(first: u32) {
+    var amax = 0u;
+    for (var i = 0u; i < Q8_0_ELEMENTS; i++) {
+        amax = max(amax, src[first + i] & ~EXACT_SIGN);
+    }
+    let d = exact_div(amax, bitcast<u32>(127.0f));
+    let inverse = select(exact_div(bitcast<u32>(1.0f), d), 0u, d == 0u);
+    stream_put(half_f16(d), 16u);
+    for (var i = 0u; i < Q8_0_ELEMENTS; i++) {
+        stream_put(exact_low_byte(exact_round_away(exact_mul(src[first + i], inverse))), 8u);
+    }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let unit = grid_index(id, groups, 64u);
+    let end = params.rows * params.width;
+    let first = unit * UNIT;
+    if first >= end {
+        return;
+    }
+    stream_begin(first / Q8_0_ELEMENTS * Q8_0_BYTES);
+    for (var at = first; at < min(first + UNIT, end); at += Q8_0_ELEMENTS) {
+        block(at);
+    }
+    stream_end();
+}

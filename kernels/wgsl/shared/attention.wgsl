@@ -1,0 +1,30 @@
+// What every attention kernel is given, and where a token's row lies.
+struct Attention {
+    sequences: u32,
+    heads: u32,
+    kv_heads: u32,
+    head_dim: u32,
+    // Queries per sequence: its last `queries` tokens.
+    queries: u32,
+    // Tokens a query sees, itself included; 0 for all.
+    window: u32,
+    // Bytes of a token's row of K and of V.
+    k_row_bytes: u32,
+    v_row_bytes: u32,
+    // Slots of a sequence in a contiguous cache.
+    capacity: u32,
+    // Tokens per page, and pages per sequence in the block table; 0 for a contiguous cache.
+    page_size: u32,
+    pages: u32,
+    // Slots of a ring, 0 for none.
+    ring: u32,
+    // Workgroups a sequence's tokens are split over.
+    splits: u32,
+    // Whether `sinks` holds a logit per head.
+    sinks: u32,
+    scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Attention;
+
+const LOWEST: f32 = -3.0e38f;

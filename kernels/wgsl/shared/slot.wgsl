@@ -1,0 +1,12 @@
+// The slot of a sequence's token: contiguous, a ring, or through the block table.
+fn slot(sequence: u32, token: u32) -> u32 {
+    var at = token;
+    if params.ring > 0u {
+        at = token % params.ring;
+    }
+    if params.page_size > 0u {
+        let page = table[sequence * params.pages + at / params.page_size];
+        return page * params.page_size + at % params.page_size;
+    }
+    return sequence * params.capacity + at;
+}
