@@ -8,9 +8,13 @@ use anyhow::{Result, bail};
 use crate::shell::{capture, cargo, run, works};
 use crate::wasm;
 
+/// lavapipe, and the library that finds drivers.
+const VULKAN_PACKAGES: [&str; 2] = ["mesa-vulkan-drivers", "libvulkan1"];
+
 /// Brings the machine to where every other step can run.
 pub(crate) fn all() -> Result<()> {
     nextest();
+    vulkan()?;
     let toolchain = wasm::ensure()?;
     println!("wasm32 standard library: {toolchain}");
     Ok(())
@@ -27,6 +31,20 @@ fn nextest() {
     } else if let Err(error) = run(cargo().args(["install", "cargo-nextest", "--locked"])) {
         println!("cargo-nextest: {error:#}; going on without it");
     }
+}
+
+/// Installs a Vulkan driver that runs on the CPU, where there is none. Without one the GPU tests are reported as ignored.
+fn vulkan() -> Result<()> {
+    let folders = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+    let drivers = folders.into_iter().flat_map(std::fs::read_dir).flatten().count();
+    if drivers > 0 || !cfg!(target_os = "linux") {
+        println!("Vulkan driver: present");
+    } else if can_apt_install() {
+        apt_install(&VULKAN_PACKAGES)?;
+    } else {
+        println!("Vulkan driver: none, so GPU tests will be ignored; {}", please_install(&VULKAN_PACKAGES));
+    }
+    Ok(())
 }
 
 /// Whether packages can be installed here without asking: Debian's tools, and the right to use them.

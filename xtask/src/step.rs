@@ -19,7 +19,7 @@ pub(crate) enum Step {
 }
 
 /// The packages that must build for the browser.
-const WASM_PACKAGES: [&str; 2] = ["kvplan-core", "kvplan-web"];
+const WASM_PACKAGES: [&str; 3] = ["kvplan-core", "kvplan-kernels", "kvplan-web"];
 
 impl Step {
     /// The name `--only` takes.
