@@ -452,6 +452,9 @@ fn options_are_read_strictly() {
         (json!({ "tensor_split": "3,x" }), "invalid", "engine.tensor_split"),
         (json!({ "n_gpu_layers": "some" }), "invalid", "engine.n_gpu_layers"),
         (json!({ "override_tensor": ["exps"] }), "invalid", "engine.override_tensor[0]"),
+        (json!({ "kv_unified": 2 }), "invalid", "engine.kv_unified"),
+        (json!({ "swa_full": "yes" }), "invalid", "engine.swa_full"),
+        (json!({ "ctx_type": "draft" }), "invalid", "engine.ctx_type"),
         (json!({ "n_seq_max": 257 }), "engine-refuses", "engine.n_seq_max"),
         (json!({ "n_batch": 0, "n_ubatch": 0 }), "engine-refuses", "engine.n_batch"),
         (json!({ "version": "b4000" }), "unsupported", "engine.version"),
@@ -459,6 +462,15 @@ fn options_are_read_strictly() {
         let plan = ask(gguf("llama", 2, &json!({})), engine.clone());
         assert_eq!((refused(&plan).0, refused(&plan).1), (kind, field), "{engine}");
     }
+}
+
+#[test]
+fn the_c_apis_numbers_are_its_words() {
+    let worded =
+        ask(gguf("llama", 2, &json!({})), json!({ "n_ctx": 512, "kv_unified": true, "ctx_type": "default" }));
+    let numbered = ask(gguf("llama", 2, &json!({})), json!({ "n_ctx": 512, "kv_unified": 1, "ctx_type": 0 }));
+    assert_eq!(worded, numbered);
+    assert_eq!(numbered["kv"]["engine_report"]["kv_unified"], true);
 }
 
 #[test]
@@ -540,6 +552,8 @@ fn an_explanation_puts_the_numbers_into_the_formulas() {
         plan["explain"].as_array().unwrap().iter().map(|term| term["formula"].as_str().unwrap()).collect();
     assert!(formulas.contains(&"1792 × 3 sequences"), "{formulas:?}");
     assert!(formulas.contains(&"PAD(min(1792, 128 × 1 + 512), 256)"), "{formulas:?}");
+    let tensor = "1024 bytes a row of 512 as f16 × 768 cells × 3 streams × 1 layers";
+    assert!(formulas.contains(&tensor), "{formulas:?}");
 }
 
 #[test]

@@ -61,6 +61,19 @@ impl Caches<'_> {
         let side = if values { &mut cache.v_bytes } else { &mut cache.k_bytes };
         *side = Bytes::new(*side).plus(allocated)?.get();
         let entries = tensor.law.entries(self.cx.tokens, self.scenario.encoder_tokens)?;
+        if self.scenario.explain {
+            let row = tensor.ty.row_size(tensor.kept)?.get();
+            let label = format!("{} {} tensors", cache.name, tensor.role.name());
+            let formula = format!(
+                "{row} bytes a row of {} as {} × {} cells × {} streams × {} layers",
+                tensor.kept,
+                tensor.ty.name(),
+                cache.cells,
+                cache.streams,
+                tensor.layers
+            );
+            self.terms.push(Term::new(label, formula, allocated.get(), "bytes", tensor.rule).on(self.basis));
+        }
         let entry = tensor.ty.row_size(tensor.needed.width()?)?.times(tensor.layers)?;
         self.laws.push((tensor.law, entry));
         self.lines.push(StoreLine {

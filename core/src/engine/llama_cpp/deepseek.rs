@@ -10,6 +10,7 @@ use crate::cache::{Retention, Role};
 use crate::codec::Codec;
 use crate::engine::StoreLine;
 use crate::error::PlanError;
+use crate::explain::Term;
 use crate::spec::layer::Compressed;
 use crate::spec::{Mixer, ModelSpec};
 use crate::unit::{Bytes, Tokens};
@@ -112,6 +113,21 @@ impl States {
         // Key/value and score rows.
         let elements = Bytes::new(2).times(state.rows)?.times(width)?;
         let allocated = elements.times(F32)?.times(layers)?.times(cx.rows()?)?;
+        if caches.scenario.explain {
+            let formula = format!(
+                "2 × {} × {width} elements × {F32} bytes × {} rows × {layers} layers",
+                state.rows,
+                cx.rows()?
+            );
+            let term = Term::new(
+                format!("{} state", state.name),
+                formula,
+                allocated.get(),
+                "bytes",
+                &rules::COMPRESSOR,
+            );
+            caches.terms.push(term.on(caches.basis));
+        }
         match self.known.iter_mut().find(|it| it.name == state.name) {
             Some(known) => {
                 known.n_layers += layers;

@@ -23,7 +23,7 @@ pub use types::CacheType;
 use super::{Reservation, Scenario};
 use crate::cache::{Knob, Role};
 use crate::error::PlanError;
-use crate::explain::Basis;
+use crate::explain::{Basis, Term};
 use crate::spec::gguf::Arch;
 use crate::spec::gguf::arch::Memory;
 use crate::spec::{Mixer, ModelSpec};
@@ -69,10 +69,18 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         states = deepseek::reserve(&mut caches, model)?;
         if caches.reports.is_empty() {
             caches.attention(model, arch, &rows)?;
+        } else if rows.iter().any(|(layers, _)| *layers > 0) {
+            let message = "compressed layers beside ordinary attention are not modelled for llama.cpp";
+            return Err(PlanError::unsupported("model", message));
         }
         recurrent = recurrent::reserve(&mut caches, model)?;
     }
     let growth = caches.growth()?;
+    let output_buffer_bytes = output_buffer(model, &cx)?;
+    if let Some(bytes) = output_buffer_bytes.filter(|_| scenario.explain) {
+        let formula = format!("f32 rows of {} sequences, not part of the cache", cx.n_seq_max);
+        caches.terms.push(Term::new("output buffer", formula, bytes, "bytes", &rules::OUTPUT));
+    }
     let Caches { lines, reports, terms, .. } = caches;
     let report = Report {
         n_ctx: cx.n_ctx,
@@ -85,7 +93,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         caches: reports,
         recurrent,
         states,
-        output_buffer_bytes: output_buffer(model, &cx)?,
+        output_buffer_bytes,
     };
     Ok(Reservation {
         context: cx.tokens,

@@ -13,6 +13,7 @@ pub struct Options {
     /// Sequences (`-np`). Default: the request's.
     pub n_seq_max: Option<u64>,
     /// One buffer for all sequences (`-kvu`). Default off; llama-server without `-np` turns it on.
+    #[serde(deserialize_with = "lenient::flag_given")]
     pub kv_unified: Option<bool>,
     /// Type of K (`-ctk`). Default: the request's `cache.k`, else f16.
     pub type_k: Option<CacheType>,
@@ -21,12 +22,14 @@ pub struct Options {
     /// Flash attention (`-fa`). Default auto.
     pub flash_attn: FlashAttn,
     /// Keep windowed layers in full (`--swa-full`). Default off (the C API's default is on).
+    #[serde(deserialize_with = "lenient::flag")]
     pub swa_full: bool,
     /// Logical batch (`-b`). Default 2048.
     pub n_batch: Option<u64>,
     /// Physical batch (`-ub`). Default 512.
     pub n_ubatch: Option<u64>,
     /// Keep the cache with its layers' devices (`-nkvo` turns it off). Default on. Placement only.
+    #[serde(deserialize_with = "lenient::flag_given")]
     pub offload_kqv: Option<bool>,
     /// Layers offloaded (`-ngl`), negative or `all`: all of them. Placement only.
     pub n_gpu_layers: Option<GpuLayers>,
@@ -39,10 +42,12 @@ pub struct Options {
     /// Rollback snapshots per recurrent state; only some architectures keep them. Default 0.
     pub n_rs_seq: u64,
     /// Hand out embeddings. Default off.
+    #[serde(deserialize_with = "lenient::flag")]
     pub embeddings: bool,
     /// Most logits rows of one batch; 0: `n_batch`. Compute buffer only.
     pub n_outputs_max: u64,
     /// Which layers the context is for. Default: the trunk.
+    #[serde(deserialize_with = "lenient::context_type")]
     pub ctx_type: ContextType,
 }
 
@@ -169,6 +174,48 @@ impl TryFrom<String> for Override {
 impl From<Override> for String {
     fn from(it: Override) -> Self {
         format!("{}={}", it.pattern, it.buffer)
+    }
+}
+
+/// The C API's own spellings: flags as 0 and 1, the context type as its number.
+mod lenient {
+    use super::ContextType;
+    use serde::{Deserialize, Deserializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "true or false (or 1 or 0)")]
+    enum Flag {
+        Bool(bool),
+        Number(u8),
+    }
+
+    pub(super) fn flag<'de, D: Deserializer<'de>>(d: D) -> Result<bool, D::Error> {
+        match Flag::deserialize(d)? {
+            Flag::Bool(on) => Ok(on),
+            Flag::Number(0) => Ok(false),
+            Flag::Number(1) => Ok(true),
+            Flag::Number(_) => Err(serde::de::Error::custom("true or false (or 1 or 0)")),
+        }
+    }
+
+    pub(super) fn flag_given<'de, D: Deserializer<'de>>(d: D) -> Result<Option<bool>, D::Error> {
+        flag(d).map(Some)
+    }
+
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "`default` or `mtp` (or 0 or 1)")]
+    enum Context {
+        Named(ContextType),
+        Number(u8),
+    }
+
+    pub(super) fn context_type<'de, D: Deserializer<'de>>(d: D) -> Result<ContextType, D::Error> {
+        match Context::deserialize(d)? {
+            Context::Named(kind) => Ok(kind),
+            Context::Number(0) => Ok(ContextType::Default),
+            Context::Number(1) => Ok(ContextType::Mtp),
+            Context::Number(_) => Err(serde::de::Error::custom("`default` or `mtp` (or 0 or 1)")),
+        }
     }
 }
 

@@ -79,6 +79,13 @@ fn line(
     let width = store.width()?.get();
     let row = Bytes::new(width).times(F32)?.times(layers)?;
     let allocated = row.times(caches.cx.rows()?)?;
+    if caches.scenario.explain {
+        let formula =
+            format!("{width} elements × {F32} bytes × {} rows × {layers} layers", caches.cx.rows()?);
+        let label = format!("{CACHE} {} tensors", store.role.name());
+        let term = Term::new(label, formula, allocated.get(), "bytes", &rules::RECURRENT);
+        caches.terms.push(term.on(caches.basis));
+    }
     let (elements, bytes) = if store.role == Role::ConvState {
         (&mut report.n_embd_r, &mut report.r_bytes)
     } else {

@@ -61,3 +61,9 @@ pub(super) static RECURRENT: Rule = Rule {
     says: "f32 states R and S, one row per sequence and snapshot, whatever the cache types and the context are",
     source: "llama.cpp 0c1e57098, src/llama-memory-recurrent.cpp, src/llama-hparams.cpp",
 };
+
+pub(super) static OUTPUT: Rule = Rule {
+    id: "llama.cpp/output-buffer",
+    says: "f32 logits, and embeddings where asked for, of one token per sequence; host memory beside the cache",
+    source: "llama.cpp 0c1e57098, src/llama-context.cpp, output_reserve",
+};
