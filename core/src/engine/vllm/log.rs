@@ -44,13 +44,17 @@ pub struct LogFigures {
 }
 
 impl LogFormula {
-    /// The formula of a version such as `0.11.0`; `None` where the text does not start like one.
+    /// The formula of a version such as `0.11.0` or `0.15.x`; `None` where the text does not start like one.
     #[must_use]
     pub fn of(version: &str) -> Option<Self> {
-        let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
-        let major = numbers.next()?.ok()?;
-        let minor = numbers.next()?.ok()?;
-        Some(match (major, minor) {
+        let (major, rest) = version.trim().split_once('.')?;
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (minor, rest) = rest.split_at(end);
+        // `0.2x` is no version.
+        if rest.starts_with(char::is_alphabetic) {
+            return None;
+        }
+        Some(match (major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?) {
             (0, 0..=8) => Self::Tokens,
             (0, 9..=20) => Self::PerGroup,
             _ => Self::Concurrency,
@@ -87,7 +91,9 @@ mod tests {
         assert_eq!(LogFormula::of("0.8.5"), Some(LogFormula::Tokens));
         assert_eq!(LogFormula::of("0.11-dev"), Some(LogFormula::PerGroup));
         assert_eq!(LogFormula::of("0.33.0"), Some(LogFormula::Concurrency));
-        assert_eq!(LogFormula::of("main"), None);
+        for vague in ["main", "0.2x", "2026-09"] {
+            assert_eq!(LogFormula::of(vague), None);
+        }
     }
 
     #[test]
