@@ -5,7 +5,7 @@
 //! (DeepSeek-V4); otherwise pages are made equal and layers are dealt into groups of equal length.
 
 use super::demand::{Load, blocks};
-use super::spec::{Class, Spec};
+use super::spec::{Class, Local, Spec};
 use crate::error::PlanError;
 use crate::unit::Overflow;
 
@@ -75,7 +75,12 @@ impl Group {
     pub(super) fn page_on(&self, stage: usize) -> Result<u64, Overflow> {
         match &self.shape {
             Shape::One(spec) => spec.page(),
-            Shape::PerLayer => self.bytes_on(stage),
+            Shape::PerLayer if self.layers_on(stage) > 0 => self.bytes_on(stage),
+            // A stage without layers of the group keeps the whole model's description of it.
+            Shape::PerLayer => self.members.iter().try_fold(0u64, |sum, m| {
+                let layers = m.per_stage.iter().sum::<u64>();
+                sum.checked_add(m.spec.page()?.checked_mul(layers).ok_or(Overflow)?).ok_or(Overflow)
+            }),
         }
     }
 
@@ -180,6 +185,7 @@ fn promote(layers: &mut [Layers]) -> Result<(), PlanError> {
             l.spec = l.spec.promoted(block_size)?;
         }
     }
+    one_reach(layers)?;
     if one_type(layers) {
         return Ok(());
     }
@@ -187,6 +193,33 @@ fn promote(layers: &mut [Layers]) -> Result<(), PlanError> {
         "engine.disable_hybrid_kv_cache_manager",
         "Failed to promote local KV cache specs to one unified type.",
     ))
+}
+
+/// Layers kept in full under one table may have been windows, or chunks, of one size only.
+fn one_reach(layers: &[Layers]) -> Result<(), PlanError> {
+    let locals = || {
+        layers.iter().map(|l| match l.spec.class {
+            Class::Full(local) => Some(local),
+            Class::Mla
+            | Class::Window { .. }
+            | Class::WindowMla { .. }
+            | Class::Chunk { .. }
+            | Class::Cross
+            | Class::Mamba { .. } => None,
+        })
+    };
+    let distinct = |size: fn(Local) -> Option<u64>| {
+        let mut sizes = locals().flatten().filter_map(size);
+        let first = sizes.next();
+        sizes.any(|size| Some(size) != first)
+    };
+    let windows = distinct(|l| if let Local::Window(w) = l { Some(w) } else { None });
+    let chunks = distinct(|l| if let Local::Chunk(c) = l { Some(c) } else { None });
+    if locals().all(|l| l.is_some()) && (windows || chunks) {
+        let message = "All attention layers in the same KV cache group must have the same window size.";
+        return Err(PlanError::refused("engine.disable_hybrid_kv_cache_manager", message));
+    }
+    Ok(())
 }
 
 /// Makes every page as large as the largest: whole multiples by longer blocks, the rest by padding. `None` where
