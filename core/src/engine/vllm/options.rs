@@ -223,6 +223,18 @@ fn context(options: &Options, model: &ModelSpec, scenario: &Scenario) -> Result<
     if context.get() == 0 {
         return Err(PlanError::invalid("context", "vLLM serves requests of at least one token").with_value(0));
     }
+    if let Some(trained) = model.trained_context()
+        && context > trained
+    {
+        let (asked, trained) = (context.get(), trained.get());
+        let field = if options.max_model_len.is_some() { field } else { "context" };
+        let message = format!(
+            "User-specified max_model_len ({asked}) is greater than the derived max_model_len \
+             (max_position_embeddings={trained} or model_max_length=None in model's config.json). To allow overriding \
+             this maximum, set the env var VLLM_ALLOW_LONG_MAX_MODEL_LEN=1."
+        );
+        return Err(PlanError::refused(field, message).with_value(asked));
+    }
     Ok(context.get())
 }
 
