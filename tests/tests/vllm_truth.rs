@@ -130,11 +130,13 @@ fn set_up(id: &str) -> Option<Value> {
 /// A request for what a log was printed of.
 fn request_of(row: &Value) -> Option<Value> {
     let params = &row["params"];
-    let mut request = match &row["config"] {
-        Value::Null => set_up(row["id"].as_str().unwrap())?,
-        config => json!({ "model": { "spec": { "layers": [{
+    let config = &row["config"];
+    let mut request = if config.is_null() {
+        set_up(row["id"].as_str().unwrap())?
+    } else {
+        json!({ "model": { "spec": { "layers": [{
             "count": config["layers"], "kind": "full", "kv_heads": config["kv_heads_per_rank"],
-            "k_dim": config["head_dim"], "v_dim": config["head_dim"] }] } } }),
+            "k_dim": config["head_dim"], "v_dim": config["head_dim"] }] } } })
     };
     let engine = request.as_object_mut().unwrap().entry("engine").or_insert_with(|| json!({}));
     engine["name"] = json!("vllm");
