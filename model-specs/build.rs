@@ -1,4 +1,5 @@
-//! Embeds `models/*.toml`: one table of texts, and one sorted index from ids and aliases to rows of it.
+//! Embeds `models/*.toml` and `hardware/*.toml`: for each one table of texts, and one sorted index from ids and aliases
+//! to rows of it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -7,10 +8,16 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed=models");
-    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("models");
+    embed("models", "MODELS", "NAMES", "model")?;
+    embed("hardware", "DEVICES", "DEVICE_NAMES", "device")
+}
+
+/// Writes `$OUT_DIR/{folder}.rs` with the two tables.
+fn embed(folder: &str, table: &str, names: &str, what: &str) -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={folder}");
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join(folder);
     let mut files: Vec<PathBuf> =
-        fs::read_dir(&folder)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
+        fs::read_dir(&root)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
     files.retain(|f| f.extension().is_some_and(|e| e == "toml"));
     files.sort_by(|a, b| a.file_stem().cmp(&b.file_stem()));
 
@@ -18,14 +25,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut index: BTreeMap<String, usize> = BTreeMap::new();
     for (row, file) in files.iter().enumerate() {
         let shown = file.display();
-        let table: toml::Table = fs::read_to_string(file)?.parse().map_err(|e| format!("{shown}: {e}"))?;
-        let id = table.get("id").and_then(toml::Value::as_str).ok_or_else(|| format!("{shown}: no `id`"))?;
+        let record: toml::Table = fs::read_to_string(file)?.parse().map_err(|e| format!("{shown}: {e}"))?;
+        let id = record.get("id").and_then(toml::Value::as_str).ok_or_else(|| format!("{shown}: no `id`"))?;
         if file.file_stem().and_then(|s| s.to_str()) != Some(id) {
             return Err(format!("{shown}: the file must be named after its id `{id}`").into());
         }
-        let aliases = table.get("aliases").and_then(toml::Value::as_array).into_iter().flatten();
-        let names = std::iter::once(id).chain(aliases.filter_map(toml::Value::as_str));
-        for name in names {
+        let aliases = record.get("aliases").and_then(toml::Value::as_array).into_iter().flatten();
+        for name in std::iter::once(id).chain(aliases.filter_map(toml::Value::as_str)) {
             if let Some(other) = index.insert(name.to_owned(), row) {
                 return Err(format!("{shown}: `{name}` already names {}", files[other].display()).into());
             }
@@ -33,12 +39,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(rows, "    Entry {{ id: {id:?}, text: include_str!({:?}) }},", file.display().to_string())?;
     }
 
-    let mut code = format!("/// Every model, by id.\npub static MODELS: &[Entry] = &[\n{rows}];\n");
-    code.push_str("/// Ids and aliases in order, each with its row of [`MODELS`].\npub static NAMES: &[(&str, usize)] = &[\n");
+    let mut code = format!("/// Every {what}, by id.\npub static {table}: &[Entry] = &[\n{rows}];\n");
+    writeln!(code, "/// Ids and aliases in order, each with its row of [`{table}`].")?;
+    writeln!(code, "pub static {names}: &[(&str, usize)] = &[")?;
     for (name, row) in &index {
         writeln!(code, "    ({name:?}, {row}),")?;
     }
     code.push_str("];\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("models.rs"), code)?;
+    fs::write(Path::new(&env::var("OUT_DIR")?).join(format!("{folder}.rs")), code)?;
     Ok(())
 }

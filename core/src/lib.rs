@@ -9,6 +9,8 @@
 //! 4. [`engine`]: what an engine reserves for those entries: cells, pages, groups, padding; and what it refuses.
 //! 5. [`plan`]: a parsed request walks the road and comes back as a plan.
 //!
+//! [`hardware`] says what a machine holds and how fast it is read.
+//!
 //! [`explain`] keeps the reason beside each figure, [`unit`] keeps bytes and tokens integers, [`error`] words what
 //! cannot be answered.
 #![deny(missing_docs)]
@@ -18,6 +20,7 @@ pub mod codec;
 pub mod engine;
 pub mod error;
 pub mod explain;
+pub mod hardware;
 pub mod plan;
 pub mod spec;
 pub mod unit;

@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// The catalogued models
     Models(ModelsArgs),
+    /// The catalogued devices, hosts, disks and links
+    Hardware(ModelsArgs),
     /// The cache formats
     Codecs(ListArgs),
     /// The engines, their options and cache types
@@ -138,7 +140,7 @@ pub(crate) struct ImportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
-    /// Show only models whose id, name or alias contains every word
+    /// Show only entries whose id, name or alias contains every word
     pub(crate) query: Vec<String>,
     /// Print JSON instead
     #[arg(long)]
@@ -202,6 +204,8 @@ pub(crate) enum SchemaForm {
     Plan,
     /// A model spec
     Spec,
+    /// A hardware record
+    Hardware,
 }
 
 #[derive(Debug, Args)]

@@ -53,6 +53,7 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Compare(args) => command::compare::run(&args),
         Command::Import(args) => command::import::run(&args),
         Command::Models(args) => command::models::run(&args),
+        Command::Hardware(args) => command::hardware::run(&args),
         Command::Codecs(args) => command::codecs::run(&args),
         Command::Engines(args) => command::engines::run(&args),
         Command::Encode(args) => command::encode::encode(&args),

@@ -150,6 +150,7 @@ fn no_line_of_a_human_answer_is_wider_than_80_columns() {
         &["compare", "qwen3-8b", "-c", "1M"],
         &["codecs"],
         &["models"],
+        &["hardware"],
         &["engines"],
     ] {
         let output = kvplan(args);
@@ -171,6 +172,7 @@ fn completions_are_generated_for(#[case] shell: &str) {
 #[case("request")]
 #[case("plan")]
 #[case("spec")]
+#[case("hardware")]
 fn the_checked_in_schema_is_what_the_types_say_for(#[case] form: &str) {
     let output = Command::new(env!("CARGO_BIN_EXE_kvplan")).args(["schema", form]).output().unwrap();
     let file = format!("{}/../model-specs/schema/{form}.json", env!("CARGO_MANIFEST_DIR"));

@@ -2,6 +2,7 @@
 //! developer's; the other commands are the parts of it that are useful alone.
 
 mod data;
+mod hardware;
 mod runner;
 mod schemas;
 mod setup;
@@ -34,6 +35,8 @@ enum Command {
     Specs(specs::Args),
     /// Make `model-specs/schema/` from the types that parse and print
     Schemas,
+    /// Write the device records from their source tables
+    Hardware(hardware::Args),
 }
 
 fn main() -> ExitCode {
@@ -54,5 +57,6 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Data(args) => data::run(args).map(|()| ExitCode::SUCCESS),
         Command::Schemas => schemas::run().map(|()| ExitCode::SUCCESS),
         Command::Specs(args) => specs::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Hardware(args) => hardware::run(args).map(|()| ExitCode::SUCCESS),
     }
 }

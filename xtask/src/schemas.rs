@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use crate::shell::{capture, cargo};
 
-const FORMS: [&str; 3] = ["request", "plan", "spec"];
+const FORMS: [&str; 4] = ["request", "plan", "spec", "hardware"];
 
 pub(crate) fn run() -> Result<()> {
     for form in FORMS {

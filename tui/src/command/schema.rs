@@ -3,6 +3,7 @@
 use super::print_json;
 use crate::Outcome;
 use crate::args::{SchemaArgs, SchemaForm};
+use kvplan_core::hardware::HardwareFile;
 use kvplan_core::plan::{Plan, Request};
 use kvplan_core::spec::SpecFile;
 use schemars::schema_for;
@@ -13,6 +14,7 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<Outcome> {
         SchemaForm::Request => schema_for!(Request),
         SchemaForm::Plan => schema_for!(Plan),
         SchemaForm::Spec => schema_for!(SpecFile),
+        SchemaForm::Hardware => schema_for!(HardwareFile),
     };
     print_json(&schema)?;
     Ok(Outcome::Done)

@@ -41,5 +41,6 @@ pub(crate) fn check() -> Result<()> {
         bail!("in the carried files, {} to put right:\n  {}", found.len(), found.join("\n  "));
     }
     println!("{checked} files checked");
+    crate::hardware::check()?;
     Ok(())
 }
