@@ -220,10 +220,12 @@ mod tests {
         assert_eq!((token * tokens + (201 << 18)) >> 20, mib);
     }
 
-    /// Luce-Org's table for Qwen3.5-27B at 64K: 1152 MiB of q4_0 in 16 layers of 4 heads of 256.
-    #[test]
-    fn q4_0_takes_the_size_that_was_printed_for_qwen() {
-        assert_eq!(2 * 16 * 65_536 * row(Codec::Q4_0, Side::Key, 4, 256), 1152 << 20);
+    /// Luce-Org's table for Qwen3.5-27B at 64K, 16 layers of 4 heads of 256: 1152 MiB of q4_0, 896 MiB of tq3_0.
+    #[rstest]
+    #[case(Codec::Q4_0, 1152)]
+    #[case(Codec::Tq3_0, 896)]
+    fn qwen_takes_the_size_that_was_printed(#[case] codec: Codec, #[case] mib: u64) {
+        assert_eq!(2 * 16 * 65_536 * row(codec, Side::Key, 4, 256), mib << 20);
     }
 
     /// vLLM's slot per token and head: 196, 134, 118 and 102 bytes at head width 128.

@@ -102,6 +102,8 @@ codecs! {
     Tq2_0 => ggml::TQ2_0,
     /// TurboQuant fork, 4 bits.
     Turbo4_0 => rotation::TURBO4_0,
+    /// TurboQuant, Luce fork.
+    Tq3_0 => rotation::TQ3_0,
     /// TurboQuant fork, 3 bits.
     Turbo3_0 => rotation::TURBO3_0,
     /// TurboQuant fork, 2 bits.

@@ -4,6 +4,7 @@
 
 use crate::codec::layout::{Block, Field, Fit, Layout, Packing};
 use crate::codec::reference::turbo;
+use crate::explain::Basis;
 
 const fn turbo(name: &'static str, title: &'static str, bytes: u64) -> Layout {
     Layout {
@@ -13,6 +14,15 @@ const fn turbo(name: &'static str, title: &'static str, bytes: u64) -> Layout {
         ..Layout::alike(name, title, Packing::Head { block: Block::new(128, bytes), fit: Fit::Pad, extra: 0 })
     }
 }
+
+/// Another fork's type, named alike and laid out otherwise: blocks of 32.
+pub(in crate::codec) const TQ3_0: Layout = Layout {
+    engines: &["luce-llama.cpp"],
+    stored: "not published; 3.5 bits per element in all",
+    source: "Luce-Org/llama.cpp pull request: 3.5 bits per value, 896 MiB printed for Qwen3.5-27B at 65,536 tokens",
+    basis: Basis::Derived,
+    ..Layout::alike("tq3_0", "TurboQuant, Luce fork, 3.5 bits", Packing::Row(Block::new(32, 14)))
+};
 
 pub(in crate::codec) const TURBO4_0: Layout = Layout {
     aliases: &["turbo4"],
