@@ -436,3 +436,11 @@ fn longcat_s_layers_hold_two_caches_whichever_way_they_are_counted() {
     }
     assert_eq!(refused(&with(&longcat, json!({"num_hidden_layers": 27}))).field, "num_hidden_layers");
 }
+
+#[test]
+fn persimmon_keeps_a_key_and_a_value_for_every_query_head() {
+    // adept/persimmon-8b-base: 36 layers of 64 heads of 64.
+    let config = json!({"model_type": "persimmon", "num_hidden_layers": 36, "num_attention_heads": 64,
+        "hidden_size": 4096, "max_position_embeddings": 16_384, "torch_dtype": "bfloat16"});
+    assert_eq!(row_elements(&understood(&config)), 36 * 2 * 64 * 64);
+}

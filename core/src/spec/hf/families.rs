@@ -245,6 +245,7 @@ static FAMILIES: &[Family] = &[
     only("gptj", dense(Mha, Divided, Never)),
     row("gpt_neox", "gptneox", dense(Mha, Divided, Never)),
     only("opt", dense(Mha, Divided, Never)),
+    only("persimmon", dense(Mha, Divided, Never)),
     row("bloom", "bloom", dense(Mha, Divided, Never)),
     row("baichuan", "baichuan", dense(Mha, Divided, Never)),
     row("qwen", "qwen", dense(Mha, Divided, Never)),
