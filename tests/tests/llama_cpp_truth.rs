@@ -161,6 +161,39 @@ fn every_real_allocation_of_a_tiny_model_is_equal_to_the_byte() {
     every_case_of("real_alloc", 291);
 }
 
+/// The log prints two lines a cache, in the order of the caches: `attn_rot_k = 1`, `attn_rot_v = 0`.
+#[test]
+fn caches_are_rotated_where_the_engine_logs_it() {
+    let models: Map<String, Value> = serde_json::from_str(&unpacked("real_alloc.models.json.gz")).unwrap();
+    let mut checked = 0;
+    for line in unpacked("real_alloc.cases.jsonl.gz").lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let logged: Vec<bool> = case["log"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|line| line.as_str()?.split_once("attn_rot_")?.1.get(4..5))
+            .map(|digit| digit == "1")
+            .collect();
+        if logged.is_empty() {
+            continue;
+        }
+        let model = &models[case["model"].as_str().unwrap()]["gguf"];
+        let request =
+            json!({ "model": { "gguf": model }, "engine": options(case["params"].as_object().unwrap()) });
+        let plan: Value = serde_json::from_str(&answer_line(&request.to_string())).unwrap();
+        let ours: Vec<bool> = plan["kv"]["engine_report"]["attn_rot"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|cache| [cache["k"].as_bool().unwrap(), cache["v"].as_bool().unwrap()])
+            .collect();
+        assert_eq!(ours, logged, "{}", case["id"]);
+        checked += 1;
+    }
+    assert!(checked > 100, "only {checked} cases log a rotation");
+}
+
 /// Models whose publishers' configurations are collected too: the truth's name and the configuration's.
 const PUBLISHED: &[(&str, &str)] = &[
     ("cohere2-command-r7b", "CohereLabs__c4ai-command-r7b-12-2024"),

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::report::CacheReport;
+use super::rotation::HeadWidth;
 use super::rows::{Row, Rows, counts_empty_layers};
 use super::rules;
 use super::types::CacheType;
@@ -21,6 +22,8 @@ pub(super) struct Caches<'a> {
     pub(super) basis: Basis,
     pub(super) lines: Vec<StoreLine>,
     pub(super) reports: Vec<CacheReport>,
+    /// Head widths of K and V in the first two caches, which are those that can be rotated.
+    pub(super) rotations: [(HeadWidth, HeadWidth); 2],
     pub(super) terms: Vec<Term>,
     /// What grows: a law and the bytes that one of its entries takes in all layers.
     pub(super) laws: Vec<(Retention, Bytes)>,
@@ -187,6 +190,10 @@ impl Caches<'_> {
             Some(_) | None => (Role::K, rule),
         };
         self.layers(index, layers);
+        if let Some((k, v)) = self.rotations.get_mut(index) {
+            *k = k.and(rows.k.dim);
+            *v = v.and(rows.v.map_or(0, |row| row.dim));
+        }
         let ty = self.cx.type_k.ty;
         let needed = rows.needed.unwrap_or(rows.k);
         self.tensor(

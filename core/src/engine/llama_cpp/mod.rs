@@ -12,12 +12,14 @@ mod options;
 mod recurrent;
 mod refusals;
 mod report;
+mod rotation;
 mod rows;
 mod rules;
 mod types;
 
 pub use options::{ContextType, FlashAttn, GpuLayers, GpuLayersWord, Options, Override, TensorSplit};
 pub use report::{CacheReport, RecurrentReport, Report, StateReport};
+pub use rotation::RotationReport;
 pub use types::CacheType;
 
 use super::{Reservation, Scenario};
@@ -30,6 +32,7 @@ use crate::spec::{Mixer, ModelSpec};
 use crate::unit::Bytes;
 use attention::Caches;
 use context::Context;
+use rotation::HeadWidth;
 use rows::Rows;
 use std::borrow::Cow;
 
@@ -60,6 +63,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         basis: if arch.source_only { Basis::Derived } else { Basis::Exact },
         lines: Vec::with_capacity(8),
         reports: Vec::with_capacity(2),
+        rotations: [(HeadWidth::None, HeadWidth::None); 2],
         terms: if scenario.explain { cx.terms() } else { Vec::new() },
         laws: Vec::with_capacity(8),
     };
@@ -81,7 +85,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         let formula = format!("f32 rows of {} sequences, not part of the cache", cx.n_seq_max);
         caches.terms.push(Term::new("output buffer", formula, bytes, "bytes", &rules::OUTPUT));
     }
-    let Caches { lines, reports, terms, .. } = caches;
+    let Caches { lines, reports, rotations, terms, .. } = caches;
     let report = Report {
         n_ctx: cx.n_ctx,
         n_ctx_seq: cx.n_ctx_seq,
@@ -90,6 +94,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         n_seq_max: cx.n_seq_max,
         kv_unified: cx.unified,
         flash_attn: if cx.flash_attn { "on" } else { "off" },
+        attn_rot: caches_rotated(&reports, &rotations, &cx),
         caches: reports,
         recurrent,
         states,
@@ -191,4 +196,20 @@ fn note(
     if kinds().flat_map(|kind| kind.mixers()).any(|mixer| matches!(mixer, Mixer::Cross(_))) {
         assumptions.push(Cow::Borrowed("llama.cpp keeps the encoder's output and no cross-attention cache"));
     }
+}
+
+/// What the caches' log lines say of rotation.
+fn caches_rotated(
+    caches: &[CacheReport],
+    widths: &[(HeadWidth, HeadWidth)],
+    cx: &Context,
+) -> Vec<RotationReport> {
+    let (type_k, type_v) = (cx.type_k.ty, cx.type_v.ty);
+    let kept = caches.iter().zip(widths).filter(|(_, (k, _))| *k != HeadWidth::None);
+    kept.map(|(cache, (k, v))| RotationReport {
+        cache: cache.name,
+        k: k.rotated(type_k),
+        v: v.rotated(type_v),
+    })
+    .collect()
 }

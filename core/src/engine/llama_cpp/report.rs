@@ -1,5 +1,6 @@
 //! The figures llama.cpp prints or derives on the way, under its own names.
 
+use super::rotation::RotationReport;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -22,6 +23,9 @@ pub struct Report {
     pub flash_attn: &'static str,
     /// The attention caches, in the order they are created.
     pub caches: Vec<CacheReport>,
+    /// Which caches are rotated before they are quantized; caches without attention layers are left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attn_rot: Vec<RotationReport>,
     /// The recurrent memory, where the model has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recurrent: Option<RecurrentReport>,
