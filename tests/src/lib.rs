@@ -1,4 +1,5 @@
 //! Cross-crate tests.
 
+pub mod capture;
 pub mod catalog;
 pub mod configs;

@@ -5,7 +5,7 @@
 
 use super::num;
 use crate::codec::Side;
-use crate::codec::tables::TURBO_SIGNS_BEFORE;
+use crate::codec::tables::{TURBO_SIGNS_AFTER, TURBO_SIGNS_BEFORE};
 
 /// A rotation that does not exist or does not fit.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -62,6 +62,7 @@ pub struct Rotation(Kind);
 enum Kind {
     Hadamard { width: usize },
     Signed { width: usize },
+    Overlapped { n: usize },
     Matrix { n: usize, rows: Vec<f32>, columns: Vec<f32> },
 }
 
@@ -83,11 +84,17 @@ impl Rotation {
         power_of_two(width).map(|width| Self(Kind::Signed { width }))
     }
 
-    /// The signed Hadamard transform over the widest runs that divide `dim`: what this crate takes where a format leaves
-    /// the rotation open.
+    /// What this crate takes where a format leaves the rotation open: [`Rotation::signed_hadamard`] of `dim` when that is
+    /// a power of two. Otherwise two rounds of signs ([`TURBO_SIGNS_BEFORE`], then [`TURBO_SIGNS_AFTER`]), a transform of
+    /// the first p elements and one of the last p, where p is the largest power of two below `dim`: the runs overlap, so
+    /// every element meets every other. Ours, and cheap enough for a kernel.
     #[must_use]
-    pub fn default_for(dim: usize) -> Self {
-        Self(Kind::Signed { width: widest_run(dim) })
+    pub const fn default_for(dim: usize) -> Self {
+        Self(if dim.is_power_of_two() {
+            Kind::Signed { width: dim }
+        } else {
+            Kind::Overlapped { n: if dim == 0 { 1 } else { dim } }
+        })
     }
 
     /// y = R·x for a given matrix, row after row.
@@ -127,7 +134,7 @@ impl Rotation {
     pub const fn width(&self) -> usize {
         match &self.0 {
             Kind::Hadamard { width } | Kind::Signed { width } => *width,
-            Kind::Matrix { n, .. } => *n,
+            Kind::Overlapped { n } | Kind::Matrix { n, .. } => *n,
         }
     }
 
@@ -165,6 +172,14 @@ impl Rotation {
                     negate(run, &[TURBO_SIGNS_BEFORE]);
                     walsh_hadamard(run);
                 }
+                Kind::Overlapped { .. } => {
+                    for signs in [TURBO_SIGNS_BEFORE, TURBO_SIGNS_AFTER] {
+                        negate(run, &[signs]);
+                        let p = inner_run(run.len());
+                        walsh_hadamard(first(run, p));
+                        walsh_hadamard(last(run, p));
+                    }
+                }
                 Kind::Matrix { n, rows, .. } => multiply(*n, rows, run),
             }
         }
@@ -179,6 +194,14 @@ impl Rotation {
                     walsh_hadamard(run);
                     negate(run, &[TURBO_SIGNS_BEFORE]);
                 }
+                Kind::Overlapped { .. } => {
+                    for signs in [TURBO_SIGNS_AFTER, TURBO_SIGNS_BEFORE] {
+                        let p = inner_run(run.len());
+                        walsh_hadamard(last(run, p));
+                        walsh_hadamard(first(run, p));
+                        negate(run, &[signs]);
+                    }
+                }
                 Kind::Matrix { n, columns, .. } => multiply(*n, columns, run),
             }
         }
@@ -192,6 +215,19 @@ fn power_of_two(width: usize) -> Result<usize, RotationError> {
 /// The largest power of two that divides `dim` (1 for 0).
 fn widest_run(dim: usize) -> usize {
     1 << if dim == 0 { 0 } else { dim.trailing_zeros() }
+}
+
+/// The largest power of two up to `n` (1 for 0).
+fn inner_run(n: usize) -> usize {
+    1 << n.checked_ilog2().unwrap_or(0)
+}
+
+fn first(x: &mut [f32], n: usize) -> &mut [f32] {
+    x.split_at_mut(n.min(x.len())).0
+}
+
+fn last(x: &mut [f32], n: usize) -> &mut [f32] {
+    x.split_at_mut(x.len().saturating_sub(n)).1
 }
 
 /// The normalised Walsh–Hadamard transform as llama.cpp computes it: every element times f32(1/√n) first, then
@@ -268,6 +304,27 @@ mod tests {
         assert_eq!([64, 128, 192, 256].map(|d| width(Side::Key, d)), [64, 128, 64, 256].map(Some));
         assert_eq!([64, 128, 192, 256].map(|d| width(Side::Value, d)), [Some(64); 4]);
         assert_eq!([0, 80, 96].map(|d| width(Side::Key, d)), [None; 3]);
+    }
+
+    /// Each width turns a unit vector into one of length 1 that no coordinate dominates, and back.
+    #[test]
+    fn the_default_rotation_spreads_every_coordinate_and_comes_back() {
+        for dim in [64usize, 80, 96, 112, 128, 192, 2, 6, 22, 44, 46] {
+            let rotation = Rotation::default_for(dim);
+            for at in 0..dim {
+                let mut x = vec![0.0f32; dim];
+                x[at] = 1.0;
+                rotation.apply(&mut x).unwrap();
+                let length = x.iter().map(|x| x * x).sum::<f32>();
+                assert!((length - 1.0).abs() < 1e-5, "{dim}: {length}");
+                let most = x.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+                assert!(most < 0.8, "{dim}, {at}: {most}");
+                rotation.invert(&mut x).unwrap();
+                for (i, x) in x.iter().enumerate() {
+                    assert!((x - if i == at { 1.0 } else { 0.0 }).abs() < 1e-5, "{dim}");
+                }
+            }
+        }
     }
 
     #[test]
