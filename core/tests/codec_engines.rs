@@ -288,7 +288,12 @@ mod tests {
             let bytes = quantizer.encode(&x).unwrap();
             let predicted = block_gtq::packed_key_bytes(quantizer.histogram());
             prop_assert_eq!(u64::try_from(bytes.len()), Ok(2 * predicted));
-            prop_assert_eq!(quantizer.decode(&bytes).unwrap().len(), 64);
+            let all = quantizer.decode(&bytes).unwrap();
+            let mut second = Vec::new();
+            prop_assert!(quantizer.decode_vector(&bytes, 1, &mut second));
+            prop_assert!(!quantizer.decode_vector(&bytes, 2, &mut second));
+            let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&all[32..]), bits(&second));
         }
     }
 }

@@ -31,7 +31,7 @@ pub use layout::{
 };
 pub use reference::{
     ArithmeticError, BlockGtq, EncodedTensor, Pairing, Rotation, RotationError, Route, RowCoder, ScaleError,
-    StaticScale, TensorShape, TurboQuant, allocate, energies,
+    StaticScale, TensorShape, TurboQuant, allocate, energies, nvfp4_swizzled_scale,
 };
 pub use table::Codec;
 

@@ -25,6 +25,7 @@ pub(in crate::codec) const NVFP4_4OVER6: Layout = Layout {
     stored: "E4M3 scale per 16 (amax/6 or amax/4, whichever errs less)",
     engines: &[VLLM],
     source: "vLLM 0.33 kv_cache_dtype nvfp4_4over6",
+    arithmetic: Some(fp4::NVFP4_4OVER6),
     ..block16("nvfp4_4over6", "NVFP4 with adaptive block scales")
 };
 

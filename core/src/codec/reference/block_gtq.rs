@@ -229,25 +229,38 @@ impl BlockGtq {
     /// [`ArithmeticError::PartialBytes`].
     pub fn decode(&self, bytes: &[u8]) -> Result<Vec<f32>, ArithmeticError> {
         super::whole_rows(NAME, self.dim, self.row_bytes(), bytes)?;
-        let codes: usize = self.groups.iter().map(Group::code_bytes).sum();
         let mut out = Vec::with_capacity(bytes.len() / self.row_bytes() * self.dim);
         for row in bytes.chunks_exact(self.row_bytes()) {
-            let (mut codes, norms) = row.split_at(codes);
-            let start = out.len();
-            out.resize(start + self.dim, 0.0);
-            for (group, norm) in self.groups.iter().zip(norms.as_chunks().0) {
-                let (own, rest) = codes.split_at(group.code_bytes());
-                codes = rest;
-                let part =
-                    group.quantizer.dequantize(num::f16_value(*norm), num::unpack(group.stored_bits(), own));
-                for (d, x) in group.dims.iter().zip(part) {
-                    if let Some(slot) = out.get_mut(start + d) {
-                        *slot = x;
-                    }
+            self.decode_row(row, &mut out);
+        }
+        Ok(out)
+    }
+
+    /// Appends vector `index` of `bytes` to `out` and says whether there is such a vector.
+    pub fn decode_vector(&self, bytes: &[u8], index: usize, out: &mut Vec<f32>) -> bool {
+        let row = super::nth_row(bytes, self.row_bytes(), index);
+        if let Some(row) = row {
+            self.decode_row(row, out);
+        }
+        row.is_some()
+    }
+
+    fn decode_row(&self, row: &[u8], out: &mut Vec<f32>) {
+        let codes: usize = self.groups.iter().map(Group::code_bytes).sum();
+        let (mut codes, norms) = row.split_at(codes.min(row.len()));
+        let start = out.len();
+        out.resize(start + self.dim, 0.0);
+        for (group, norm) in self.groups.iter().zip(norms.as_chunks().0) {
+            let (own, rest) = codes.split_at(group.code_bytes().min(codes.len()));
+            codes = rest;
+            let codes = num::unpack(group.stored_bits(), own);
+            let part = group.quantizer.dequantize(num::f16_value(*norm), codes);
+            for (d, x) in group.dims.iter().zip(part) {
+                if let Some(slot) = out.get_mut(start + d) {
+                    *slot = x;
                 }
             }
         }
-        Ok(out)
     }
 }
 

@@ -80,6 +80,48 @@ fn decode_nvfp4(tensor: f32, dim: usize, row: &[u8], out: &mut Vec<f32>) {
     row_values(dim, row, out, |s| E4M3_FN.decode(s) * tensor);
 }
 
+/// NVFP4 that tries the scale amax/4 as well, which makes the largest element exactly 4, and keeps it where the group's
+/// square error is smaller. Summing errors in element order is ours; the tensor's scale is 1.
+pub(in crate::codec) const NVFP4_4OVER6: Arithmetic = Arithmetic::finite(
+    |_, dim, values, out| {
+        rows(dim, values, out, |group| {
+            let amax = num::amax(group);
+            let by = |largest: f32| {
+                let scale = E4M3_FN.encode(amax / largest);
+                let d = E4M3_FN.decode(scale);
+                let codes = group.map(|x| encode(x * num::reciprocal(d), Tie::Even));
+                let off = group.iter().zip(codes).map(|(x, code)| (decode(code) * d - x).powi(2));
+                (off.sum::<f32>(), scale, codes)
+            };
+            let (six, four) = (by(6.0), by(4.0));
+            let best = if four.0 < six.0 { four } else { six };
+            (best.1, best.2)
+        });
+    },
+    |dim, row, out| decode_nvfp4(1.0, dim, row, out),
+);
+
+/// Where vLLM keeps the scale of group `group` of token `token` of a page's values on hardware before SM 12: the
+/// (token row, column) it lies at instead, among `groups` scales per token. Four tokens' scales trade places:
+/// row ⌊t/4⌋·4 + ⌊g/(G/4)⌋, column (g mod G/4)·4 + t mod 4. Keys' scales, and values' from SM 12 on, lie where they are.
+/// `None` when 4 does not divide `groups` or the group is not one of them.
+///
+/// ```
+/// # use kvplan_core::codec::nvfp4_swizzled_scale;
+/// // head width 64: four scales per token, so four tokens are transposed
+/// assert_eq!(nvfp4_swizzled_scale(1, 2, 4), Some((2, 1)));
+/// assert_eq!(nvfp4_swizzled_scale(6, 0, 4), Some((4, 2)));
+/// assert_eq!(nvfp4_swizzled_scale(0, 0, 6), None);
+/// ```
+#[must_use]
+pub const fn nvfp4_swizzled_scale(token: usize, group: usize, groups: usize) -> Option<(usize, usize)> {
+    if groups == 0 || !groups.is_multiple_of(4) || group >= groups {
+        return None;
+    }
+    let quarter = groups / 4;
+    Some((token / 4 * 4 + group / quarter, group % quarter * 4 + token % 4))
+}
+
 /// SGLang's block-16 recipe: the scale is 2^⌈log2(max(amax/6, 1e-10))⌉ with bias 127, ties go up.
 pub(in crate::codec) const E2M1_BLOCK16: Arithmetic = Arithmetic::finite(
     |_, dim, values, out| {
@@ -110,5 +152,31 @@ mod tests {
         let values = |tie| MIDPOINTS.map(|x| decode(encode(x, tie)));
         assert_eq!(values(Tie::Even), [0.0, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0]);
         assert_eq!(values(Tie::Up), [0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0]);
+    }
+
+    #[test]
+    fn four_over_six_keeps_whichever_scale_errs_less() {
+        use crate::codec::{Codec, Route};
+        // multiples of 4/4 up to 4: exact under amax/4, not under E4M3(4/6) = 0.6875
+        let fits_four = [4.0, 3.0, 2.0, 1.0, -4.0, -3.0, -2.0, -1.0, 0.5, 1.5, 4.0, 3.0, 2.0, 1.0, -0.5, 0.0];
+        let fits_six = fits_four.map(|x| if x == 4.0 { 6.0 } else { x });
+        let through = |codec: Codec, x: &[f32]| {
+            codec.decode(GROUP, &codec.encode(Route::Reference, GROUP, x).unwrap()).unwrap()
+        };
+        assert_eq!(through(Codec::Nvfp4FourOverSix, &fits_four), fits_four);
+        assert_ne!(through(Codec::Nvfp4, &fits_four), fits_four);
+        assert_eq!(through(Codec::Nvfp4FourOverSix, &fits_six), fits_six);
+        assert_eq!(through(Codec::Nvfp4FourOverSix, &[0.0; GROUP]), [0.0; GROUP]);
+    }
+
+    #[test]
+    fn swizzling_moves_every_scale_of_a_page_to_a_place_of_its_own() {
+        for groups in [4usize, 8, 16] {
+            let all = (0..16).flat_map(|t| (0..groups).map(move |g| (t, g)));
+            let mut places: Vec<_> =
+                all.clone().filter_map(|(t, g)| nvfp4_swizzled_scale(t, g, groups)).collect();
+            places.sort_unstable();
+            assert_eq!(places, all.collect::<Vec<_>>());
+        }
     }
 }

@@ -29,6 +29,7 @@ pub(super) mod vllm_turboquant;
 
 pub use block_gtq::{BlockGtq, Pairing, allocate, energies};
 pub use error::ArithmeticError;
+pub use fp4::nvfp4_swizzled_scale;
 pub use rotation::{Rotation, RotationError};
 pub use rows::RowCoder;
 pub use scaled::{ScaleError, StaticScale};
@@ -164,4 +165,9 @@ fn whole_rows(
     } else {
         Err(ArithmeticError::PartialBytes { codec, dim, row_bytes, bytes: bytes.len() })
     }
+}
+
+/// Row `index` of rows of `row_bytes`.
+fn nth_row(bytes: &[u8], row_bytes: usize, index: usize) -> Option<&[u8]> {
+    index.checked_mul(row_bytes).and_then(|start| bytes.get(start..)?.get(..row_bytes))
 }

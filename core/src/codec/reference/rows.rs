@@ -1,6 +1,8 @@
 //! Rows of one side of a codec, encoded and decoded whole or one by one.
 
-use super::{Arithmetic, ArithmeticError, KeyArithmetic, Route, Widths, whole_finite_rows, whole_rows};
+use super::{
+    Arithmetic, ArithmeticError, KeyArithmetic, Route, Widths, nth_row, whole_finite_rows, whole_rows,
+};
 use crate::codec::layout::Layout;
 use crate::codec::{Codec, CodecError, Side};
 use crate::unit::Overflow;
@@ -72,8 +74,7 @@ impl RowCoder {
     /// assert!(!rows.decode_row(&bytes, 2, &mut out));
     /// ```
     pub fn decode_row(&self, bytes: &[u8], index: usize, out: &mut Vec<f32>) -> bool {
-        let row =
-            index.checked_mul(self.row_bytes).and_then(|start| bytes.get(start..)?.get(..self.row_bytes));
+        let row = nth_row(bytes, self.row_bytes, index);
         if let Some(row) = row {
             (self.arithmetic.decode)(self.dim, row, out);
         }

@@ -89,6 +89,15 @@ impl TurboQuant {
         Ok(out)
     }
 
+    /// Appends vector `index` of `bytes` to `out` and says whether there is such a vector.
+    pub fn decode_vector(&self, bytes: &[u8], index: usize, out: &mut Vec<f32>) -> bool {
+        let row = super::nth_row(bytes, self.row_bytes(), index);
+        if let Some(row) = row {
+            self.decode_row(row, out);
+        }
+        row.is_some()
+    }
+
     fn encode_row(&self, row: &[f32], out: &mut Vec<u8>) {
         let (norm, codes) = self.quantize(row);
         num::pack(self.bits, codes, out);
