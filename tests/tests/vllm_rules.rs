@@ -233,7 +233,7 @@ fn options_are_read_strictly() {
 #[test]
 fn a_request_longer_than_the_model_is_refused() {
     let spec = r#"{"dtype": "bf16", "trained_context": 8192}"#;
-    let answer = ask(spec, LLAMA_8B, json!({}), json!({ "context": 8193 }));
+    let answer = ask(spec, LLAMA_8B, json!({ "max_model_len": 8193 }), json!({}));
     assert_eq!(answer["error"]["kind"], "engine-refuses");
     assert!(
         answer["error"]["message"]
@@ -241,6 +241,10 @@ fn a_request_longer_than_the_model_is_refused() {
             .unwrap()
             .starts_with("User-specified max_model_len (8193) is greater")
     );
+    // Asked as a context it is a question about memory: answered, with what vLLM would need to be told.
+    let answer = ask(spec, LLAMA_8B, json!({}), json!({ "context": 8193 }));
+    let said = answer["assumptions"].to_string();
+    assert!(said.contains("VLLM_ALLOW_LONG_MAX_MODEL_LEN=1"), "{said}");
 }
 
 #[test]

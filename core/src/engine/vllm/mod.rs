@@ -178,10 +178,17 @@ fn report(block_size: u64, groups: &[Group], sized: &pool::Sized) -> Result<Repo
 /// What the reader should know about the figures.
 fn note(setup: &Setup<'_>, sized: &pool::Sized, sequences: u64, assumptions: &mut Vec<Cow<'static, str>>) {
     let options = setup.options;
+    if let Some(trained) = options::longer_than_trained(setup.model, sized.context) {
+        assumptions.push(Cow::Owned(format!(
+            "vLLM takes max_model_len {} of a model trained on {trained} only with RoPE scaling in its config or \
+             VLLM_ALLOW_LONG_MAX_MODEL_LEN=1: computed as with either",
+            sized.context
+        )));
+    }
     match sized.blocks {
         None => assumptions.push(Cow::Owned(format!(
             "without kv_cache_memory_bytes the pool is not sized (gpu_memory_utilization {} becomes bytes only on the \
-             GPU, after loading): reserved is what {sequences} sequences of {} tokens need",
+             GPU, after loading): reserved is what {sequences} × {} tokens need",
             options.gpu_memory_utilization, sized.context
         ))),
         Some(blocks) => {

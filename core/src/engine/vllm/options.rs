@@ -199,6 +199,11 @@ impl<'a> Setup<'a> {
     }
 }
 
+/// The trained length, where `context` is above it.
+pub(super) fn longer_than_trained(model: &ModelSpec, context: u64) -> Option<u64> {
+    model.trained_context().map(crate::unit::Tokens::get).filter(|trained| context > *trained)
+}
+
 /// Tokens of the longest request: the option, else the request's own; -1 is the trained length, to be fitted.
 fn context(options: &Options, model: &ModelSpec, scenario: &Scenario) -> Result<u64, PlanError> {
     let field = "engine.max_model_len";
@@ -223,11 +228,11 @@ fn context(options: &Options, model: &ModelSpec, scenario: &Scenario) -> Result<
     if context.get() == 0 {
         return Err(PlanError::invalid("context", "vLLM serves requests of at least one token").with_value(0));
     }
-    if let Some(trained) = model.trained_context()
-        && context > trained
+    if let Some(trained) = longer_than_trained(model, context.get())
+        // A context is a question, answered with a note; `max_model_len` is a flag, and vLLM does not start with it.
+        && options.max_model_len.is_some()
     {
-        let (asked, trained) = (context.get(), trained.get());
-        let field = if options.max_model_len.is_some() { field } else { "context" };
+        let asked = context.get();
         let message = format!(
             "User-specified max_model_len ({asked}) is greater than the derived max_model_len \
              (max_position_embeddings={trained} or model_max_length=None in model's config.json). To allow overriding \
