@@ -9,7 +9,7 @@
 //! 4. [`engine`]: what an engine reserves for those entries: cells, pages, groups, padding; and what it refuses.
 //! 5. [`plan`]: a parsed request walks the road and comes back as a plan.
 //!
-//! [`hardware`] says what a machine holds and how fast it is read.
+//! [`hardware`] says what a machine holds and how fast it is read, [`speed`] how fast it decodes.
 //!
 //! [`explain`] keeps the reason beside each figure, [`unit`] keeps bytes and tokens integers, [`error`] words what
 //! cannot be answered.
@@ -23,4 +23,5 @@ pub mod explain;
 pub mod hardware;
 pub mod plan;
 pub mod spec;
+pub mod speed;
 pub mod unit;

@@ -12,6 +12,9 @@ pub struct Entry {
     pub text: &'static str,
 }
 
+/// Efficiencies fitted to published speed measurements, TOML.
+pub static EFFICIENCIES: &str = include_str!("../speed/efficiencies.toml");
+
 include!(concat!(env!("OUT_DIR"), "/models.rs"));
 include!(concat!(env!("OUT_DIR"), "/hardware.rs"));
 

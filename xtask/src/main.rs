@@ -2,6 +2,7 @@
 //! developer's; the other commands are the parts of it that are useful alone.
 
 mod data;
+mod fit_speed;
 mod hardware;
 mod runner;
 mod schemas;
@@ -35,6 +36,8 @@ enum Command {
     Specs(specs::Args),
     /// Make `model-specs/schema/` from the types that parse and print
     Schemas,
+    /// Fit the speed model to the published measurements
+    FitSpeed(fit_speed::Args),
     /// Write the device records from their source tables
     Hardware(hardware::Args),
 }
@@ -57,6 +60,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Data(args) => data::run(args).map(|()| ExitCode::SUCCESS),
         Command::Schemas => schemas::run().map(|()| ExitCode::SUCCESS),
         Command::Specs(args) => specs::run(args).map(|()| ExitCode::SUCCESS),
+        Command::FitSpeed(args) => fit_speed::run(args).map(|()| ExitCode::SUCCESS),
         Command::Hardware(args) => hardware::run(args).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -42,5 +42,6 @@ pub(crate) fn check() -> Result<()> {
     }
     println!("{checked} files checked");
     crate::hardware::check()?;
+    crate::fit_speed::check()?;
     Ok(())
 }

@@ -1,0 +1,267 @@
+//! The formula as named terms: what the fit solves for and what an estimate evaluates are one definition.
+//!
+//! Every term is a time from priors and byte counts, and the names of the effects that scale it: the term's value is
+//! `seconds × exp(Σ sign × effect)`.
+
+use super::coefficients::Priors;
+use super::inputs::{Part, Prompt, SpeedInputs, Split};
+use super::real;
+use crate::hardware::SpeedClass;
+
+/// A time and the effects that scale it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Term {
+    /// With every effect at zero.
+    pub seconds: f64,
+    /// Names, each with its sign: an efficiency divides a time, a factor multiplies it.
+    pub effects: Vec<(String, f64)>,
+}
+
+/// The terms of one part's step: `(‖memory, compute‖₄ + fixed) × factor`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Terms {
+    /// Reading bytes; added.
+    pub memory: Vec<Term>,
+    /// Arithmetic; added.
+    pub compute: Vec<Term>,
+    /// Cost that neither hides.
+    pub fixed: Vec<Term>,
+    /// Effects on the whole.
+    pub factor: Vec<(String, f64)>,
+}
+
+/// What is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// One token of every sequence.
+    Decode,
+    /// One micro-batch of a prompt.
+    Prefill(Prompt),
+}
+
+/// The sums of [`Terms`] under given effects, seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sum {
+    /// Reading bytes.
+    pub memory: f64,
+    /// Arithmetic.
+    pub compute: f64,
+    /// Fixed cost.
+    pub fixed: f64,
+    /// All of it, factor applied.
+    pub total: f64,
+}
+
+/// How soft the maximum of bytes and arithmetic is.
+const NORM: i32 = 4;
+
+impl Terms {
+    /// The sums, with `effect` looked up by name.
+    pub fn sum(&self, effect: impl Fn(&str) -> f64) -> Sum {
+        let scale =
+            |names: &[(String, f64)]| names.iter().map(|(name, sign)| sign * effect(name)).sum::<f64>().exp();
+        let add = |terms: &[Term]| terms.iter().map(|t| t.seconds * scale(&t.effects)).sum::<f64>();
+        let (memory, compute, fixed) = (add(&self.memory), add(&self.compute), add(&self.fixed));
+        let total = (softened(memory, compute) + fixed) * scale(&self.factor);
+        Sum { memory, compute, fixed, total }
+    }
+}
+
+/// The larger of two costs, a little more near the corner: the 4-norm.
+pub(super) fn softened(memory: f64, compute: f64) -> f64 {
+    let top = memory.max(compute);
+    if top <= 0.0 {
+        return 0.0;
+    }
+    top * ((memory / top).powi(NORM) + (compute / top).powi(NORM)).powf(0.25)
+}
+
+/// The terms of `part` in one step of `inputs`. Compute is left out where the device's peak is unknown.
+#[must_use]
+pub fn terms(inputs: &SpeedInputs, part: &Part, phase: Phase, priors: &Priors) -> Terms {
+    let names = Names::of(inputs, part);
+    match phase {
+        Phase::Decode => decode(inputs, part, priors, &names),
+        Phase::Prefill(prompt) => prefill(inputs, part, prompt, priors, &names),
+    }
+}
+
+/// The names that effects are looked up under.
+struct Names {
+    class: &'static str,
+    engine: &'static str,
+    kind: &'static str,
+    era: &'static str,
+    backend: Option<&'static str>,
+}
+
+impl Names {
+    fn of(inputs: &SpeedInputs, part: &Part) -> Self {
+        Self {
+            class: class_name(part.rates.class),
+            engine: inputs.engine.into(),
+            kind: if part.weights.experts > 0 { "moe" } else { "dense" },
+            era: inputs.era.into(),
+            backend: inputs.backend.map(Into::into),
+        }
+    }
+
+    /// `prefix:class`, `prefix:class/engine`, `prefix:class/kind`.
+    fn ladder(&self, prefix: &str, sign: f64) -> Vec<(String, f64)> {
+        let Self { class, engine, kind, .. } = self;
+        vec![
+            (format!("{prefix}:{class}"), sign),
+            (format!("{prefix}:{class}/{engine}"), sign),
+            (format!("{prefix}:{class}/{kind}"), sign),
+        ]
+    }
+}
+
+/// A class's name; `other` for a device whose group was not measured.
+fn class_name(class: Option<SpeedClass>) -> &'static str {
+    class.map_or("other", Into::into)
+}
+
+fn tensor_parallel(inputs: &SpeedInputs, part: &Part) -> bool {
+    part.devices > 1 && inputs.split == Split::Tensor
+}
+
+fn decode(inputs: &SpeedInputs, part: &Part, priors: &Priors, names: &Names) -> Terms {
+    let batch = inputs.batch.max(1);
+    let together = if tensor_parallel(inputs, part) { real(part.devices) } else { 1.0 };
+    let bandwidth = real(part.rates.bandwidth) * together;
+    let class = names.class;
+
+    let weights = Term {
+        seconds: part.weights.bytes_for(batch) / (priors.weight_efficiency * bandwidth),
+        effects: names.ladder("e", -1.0),
+    };
+
+    let caches = if inputs.shared_cache { 1.0 } else { real(batch) };
+    let mut kv = Term {
+        seconds: real(part.kv_bytes) * caches / (priors.kv_efficiency * bandwidth),
+        effects: vec![(format!("ek:{class}"), -1.0), (format!("ek:{class}/{}", names.engine), -1.0)],
+    };
+    let without = inputs.flash_attention == Some(false)
+        || (part.rates.class == Some(SpeedClass::Cpu) && inputs.flash_attention.is_none());
+    if without {
+        kv.seconds *= priors.without_flash_attention;
+        kv.effects.extend([("fa:".to_owned(), 1.0), (format!("fa:{class}"), 1.0)]);
+    }
+    if inputs.quantized_cache {
+        kv.effects.extend([("kq:".to_owned(), 1.0), (format!("kq:{class}"), 1.0)]);
+    }
+    if part.latent {
+        kv.effects.extend([("mla:".to_owned(), 1.0), (format!("mla:{class}"), 1.0)]);
+    }
+    if let Some(backend) = names.backend {
+        kv.effects.push((format!("ek:{class}/{backend}"), -1.0));
+    }
+
+    let state = Term {
+        // Read and written back.
+        seconds: 2.0 * real(part.state_bytes) * real(batch) / (priors.kv_efficiency * bandwidth),
+        effects: vec![("es:".to_owned(), -1.0), (format!("es:{class}"), -1.0)],
+    };
+
+    let mut fixed =
+        Term { seconds: real(part.layers) * priors.layer_seconds, effects: names.ladder("tau", 1.0) };
+    fixed.effects.push((format!("tau:{}", names.kind), 1.0));
+    if tensor_parallel(inputs, part) {
+        fixed.effects.push(("tau:tensor-parallel".to_owned(), 1.0));
+    }
+
+    let mut compute = Vec::new();
+    if let Some(flops) = part.rates.flops.filter(|f| *f > 0 && batch > 1) {
+        let operations = 2.0 * real(inputs.active_parameters) * real(batch);
+        compute.push(Term {
+            seconds: operations / (priors.compute_efficiency * real(flops) * together),
+            effects: vec![(format!("c:{class}"), -1.0), (format!("c:{class}/{}", names.engine), -1.0)],
+        });
+    }
+
+    let mut factor = shared_factors(inputs, part, names);
+    if batch > 1 {
+        factor.extend([
+            (format!("b:{class}/{}", names.engine), 1.0),
+            (format!("b:{class}/{}", names.kind), 1.0),
+        ]);
+    }
+    if batch >= LARGE_BATCH {
+        factor.extend([
+            (format!("B:{class}/{}", names.engine), 1.0),
+            (format!("B:{class}/{}", names.kind), 1.0),
+        ]);
+    }
+    Terms { memory: vec![weights, kv, state], compute, fixed: vec![fixed], factor }
+}
+
+/// From here llama.cpp multiplies matrices by another kernel, and servers schedule otherwise.
+const LARGE_BATCH: u64 = 8;
+
+fn prefill(inputs: &SpeedInputs, part: &Part, prompt: Prompt, priors: &Priors, names: &Names) -> Terms {
+    let tokens = real(prompt.tokens.min(prompt.ubatch).max(1));
+    let together = if tensor_parallel(inputs, part) { real(part.devices) } else { 1.0 };
+    let bandwidth = real(part.rates.bandwidth) * together;
+    let class = names.class;
+    let weights = Term {
+        seconds: part.weights.bytes_for(prompt.tokens.min(prompt.ubatch))
+            / (priors.weight_efficiency * bandwidth),
+        effects: vec![],
+    };
+    let mut compute = Vec::new();
+    if let Some(flops) = part.rates.flops.filter(|f| *f > 0) {
+        let rate = priors.prefill_efficiency * real(flops) * together;
+        compute.push(Term {
+            seconds: 2.0 * real(inputs.active_parameters) * tokens / rate,
+            effects: [names.ladder("p", -1.0), vec![(format!("p:{}", names.kind), -1.0)]].concat(),
+        });
+        let position = real(prompt.depth) + real(prompt.tokens) / 2.0;
+        let mut attention = Term {
+            seconds: 4.0 * real(prompt.attention_width) * position * tokens / rate,
+            effects: vec![(format!("pa:{class}"), -1.0)],
+        };
+        if inputs.flash_attention == Some(false) {
+            attention.effects.push(("pfa:".to_owned(), 1.0));
+        }
+        compute.push(attention);
+    }
+    let fixed = Term { seconds: real(part.layers) * priors.layer_seconds, effects: vec![] };
+    Terms { memory: vec![weights], compute, fixed: vec![fixed], factor: shared_factors(inputs, part, names) }
+}
+
+/// Effects on the whole step: the device, the engine's age, the model, the format.
+fn shared_factors(inputs: &SpeedInputs, part: &Part, names: &Names) -> Vec<(String, f64)> {
+    let Names { class, engine, era, .. } = names;
+    let device = &part.rates.device;
+    let mut factor = vec![
+        (format!("h:{device}"), 1.0),
+        (format!("h:{device}/{engine}/{era}"), 1.0),
+        (format!("y:{class}/{engine}/{era}"), 1.0),
+    ];
+    if let Some(model) = &inputs.model {
+        factor.extend([(format!("m:{model}"), 1.0), (format!("m:{model}/{class}"), 1.0)]);
+    }
+    if let Some(format) = &inputs.format {
+        factor.extend([(format!("f:{format}"), 1.0), (format!("f:{format}/{class}"), 1.0)]);
+    }
+    if part.devices > 1 {
+        let split = if tensor_parallel(inputs, part) { "tensor" } else { "layer" };
+        factor.push((format!("n:{engine}/{split}"), 1.0));
+    }
+    factor
+}
+
+/// Under which names the spread of a step's error is looked up, most particular first.
+#[must_use]
+pub fn spread_keys(inputs: &SpeedInputs, part: &Part, phase: Phase) -> Vec<String> {
+    let names = Names::of(inputs, part);
+    let (class, kind) = (names.class, names.kind);
+    match phase {
+        Phase::Decode => {
+            let load = if inputs.batch > 1 { "batched" } else { "single" };
+            vec![format!("{class}/{kind}/{load}"), format!("{kind}/{load}")]
+        }
+        Phase::Prefill(_) => vec![format!("{class}/{kind}/prefill"), format!("{kind}/prefill")],
+    }
+}
