@@ -31,7 +31,8 @@
 //! a product into a sum, flush subnormals and round `pack2x16float` either way, and each of these moves a code that lies
 //! at a tie. Quantizers therefore compute on integers: `shared/exact.wgsl` multiplies, divides, adds and rounds f32 bit
 //! patterns as IEEE 754 does, and `shared/half.wgsl` rounds to the 16-bit formats. A reference encoder is ported
-//! operation by operation, and a test holds each of these operations against the CPU's.
+//! operation by operation, and a test holds each of these operations against the CPU's. Integer arithmetic costs ten times
+//! as much, so `shared/near.wgsl` says when a code that plain f32 gave is certain: in all but one element of 2000.
 //!
 //! *Decoded values are exact* where the device converts f16 subnormals without flushing them (WGSL permits the flush;
 //! no device known to us does it): a code times an f16 scale has at most 19 significant bits.

@@ -18,6 +18,12 @@ fn inputs() -> Vec<(&'static str, u32, Vec<f32>)> {
     vec![
         ("adversarial", 64, adversarial()),
         ("all exponents", 64, spread),
+        // As a bf16 model writes them: few significant bits, many ties.
+        (
+            "bf16 values",
+            128,
+            random.normals(128 * 500).iter().map(|x| half::bf16::from_f32(*x).to_f32()).collect(),
+        ),
         ("one block", 32, random.normals(32)),
         ("an odd number of blocks", 96, random.normals(96 * 7)),
         ("a head of 64", 64, random.normals(64 * 65)),

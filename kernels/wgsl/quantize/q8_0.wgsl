@@ -5,10 +5,20 @@
 #import shared/grid
 #import shared/half
 #import shared/exact
+#import shared/near
 #import shared/stream
 #import layout/q8_0
 
 const UNIT: u32 = 2u * Q8_0_ELEMENTS;
+
+fn code(x: u32, inverse: u32, plain: bool) -> u32 {
+    let raised = bitcast<f32>(x & ~EXACT_SIGN) * bitcast<f32>(inverse) + 0.5f;
+    let whole = floor(raised);
+    if !plain || near_edge(raised, whole) {
+        return exact_low_byte(exact_round_away(exact_mul(x, inverse)));
+    }
+    return select(u32(whole), ~u32(whole) + 1u, (x & EXACT_SIGN) != 0u) & 0xffu;
+}
 
 fn block(first: u32) {
     var amax = 0u;
@@ -17,9 +27,10 @@ fn block(first: u32) {
     }
     let d = exact_div(amax, bitcast<u32>(127.0f));
     let inverse = select(exact_div(bitcast<u32>(1.0f), d), 0u, d == 0u);
+    let plain = near_middle(amax);
     stream_put(half_f16(d), 16u);
     for (var i = 0u; i < Q8_0_ELEMENTS; i++) {
-        stream_put(exact_low_byte(exact_round_away(exact_mul(src[first + i], inverse))), 8u);
+        stream_put(code(src[first + i], inverse, plain), 8u);
     }
 }
 
