@@ -247,6 +247,28 @@ fn a_request_longer_than_the_model_is_refused() {
     assert!(said.contains("VLLM_ALLOW_LONG_MAX_MODEL_LEN=1"), "{said}");
 }
 
+/// Lengths that `_get_and_verify_max_len` derives: Command-R's two lengths, InternLM2.5-7B's dynamic scaling, linear
+/// scaling, and YaRN's length with its factor already in it.
+#[rstest]
+#[case::model_max_length(json!({ "max_position_embeddings": 8192, "model_max_length": 131_072 }), 131_072)]
+#[case::dynamic(json!({ "max_position_embeddings": 32768, "rope_scaling": { "type": "dynamic", "factor": 2.0 } }), 65_536)]
+#[case::linear(json!({ "max_position_embeddings": 16384, "rope_scaling": { "rope_type": "linear", "factor": 4 } }), 65_536)]
+#[case::yarn(json!({ "max_position_embeddings": 40960, "rope_parameters": { "rope_type": "yarn", "factor": 4.0 } }), 40_960)]
+fn the_longest_request_follows_the_publishers_scaling(#[case] lengths: Value, #[case] longest: u64) {
+    let mut config = json!({
+        "model_type": "llama", "num_hidden_layers": 32, "hidden_size": 4096, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "torch_dtype": "bfloat16",
+    });
+    config.as_object_mut().unwrap().extend(lengths.as_object().unwrap().clone());
+    let ask = |context: u64| -> Value {
+        let engine = json!({ "name": "vllm", "max_model_len": context });
+        let request = json!({ "model": { "hf": config }, "engine": engine });
+        serde_json::from_str(&answer_line(&request.to_string())).unwrap()
+    };
+    assert!(ask(longest)["error"].is_null());
+    assert_eq!(ask(longest + 1)["error"]["kind"], "engine-refuses");
+}
+
 #[test]
 fn minus_one_fits_the_length_to_the_pool() {
     let spec = r#"{"dtype": "bf16", "trained_context": 131072}"#;

@@ -34,6 +34,9 @@ pub struct SpecFile {
     /// Trained context length in tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trained_context: Option<u64>,
+    /// Tokens the trained length stands for once the file's own linear or dynamic position scaling is applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaled_context: Option<u64>,
     /// Width of the residual stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden_size: Option<u64>,

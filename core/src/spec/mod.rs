@@ -135,6 +135,12 @@ impl ModelSpec {
         self.record.trained_context.map(Tokens::new)
     }
 
+    /// The longest context under the file's own position scaling; the trained one where it sets none.
+    #[must_use]
+    pub fn scaled_context(&self) -> Option<Tokens> {
+        self.record.scaled_context.map(Tokens::new).or_else(|| self.trained_context())
+    }
+
     /// The checkpoint's tensor type (`torch_dtype`), where published.
     #[must_use]
     pub const fn dtype(&self) -> Option<Codec> {

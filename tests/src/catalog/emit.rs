@@ -21,6 +21,7 @@ pub(super) fn toml(record: &SpecFile) -> Result<String, String> {
         "family",
         "llama_cpp_arch",
         "trained_context",
+        "scaled_context",
         "hidden_size",
         "vocab_size",
         "heads",

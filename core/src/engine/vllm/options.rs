@@ -199,16 +199,16 @@ impl<'a> Setup<'a> {
     }
 }
 
-/// The trained length, where `context` is above it.
+/// The length that vLLM derives (trained, and scaled as the file says), where `context` is above it.
 pub(super) fn longer_than_trained(model: &ModelSpec, context: u64) -> Option<u64> {
-    model.trained_context().map(crate::unit::Tokens::get).filter(|trained| context > *trained)
+    model.scaled_context().map(crate::unit::Tokens::get).filter(|trained| context > *trained)
 }
 
 /// Tokens of the longest request: the option, else the request's own; -1 is the trained length, to be fitted.
 fn context(options: &Options, model: &ModelSpec, scenario: &Scenario) -> Result<u64, PlanError> {
     let field = "engine.max_model_len";
     let context = match options.max_model_len {
-        Some(-1) => model.trained_context().ok_or_else(|| {
+        Some(-1) => model.scaled_context().ok_or_else(|| {
             PlanError::missing(field, "-1 starts from the trained length, which is not known for this model")
         })?,
         Some(asked) => match u64::try_from(asked) {

@@ -36,7 +36,7 @@ use crate::error::PlanError;
 use dims::Layers;
 use families::{Family, Rule};
 use fields::Fields;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// The model a config describes.
 ///
@@ -174,13 +174,15 @@ fn unwrap(
 
 /// Everything of the record that no layer needs.
 fn identity(outer: &Fields<'_>, fields: &Fields<'_>, read: &Understood) -> Result<SpecFile, PlanError> {
+    // Command-R's `max_position_embeddings` is 8192 beside a `model_max_length` of 131072, which is the one that
+    // engines and converters follow.
     const CONTEXT: &[&str] = &[
+        "model_max_length",
         "max_position_embeddings",
         "n_positions",
         "max_sequence_length",
         "seq_length",
         "max_seq_len",
-        "model_max_length",
         "context_length",
         "max_target_positions",
         "max_position_embedding",
@@ -216,10 +218,13 @@ fn identity(outer: &Fields<'_>, fields: &Fields<'_>, read: &Understood) -> Resul
     } else {
         None
     };
+    let gemma3 = read.family.is_some_and(|family| family.contains("gemma3"));
+    let scaled_context = trained_context.filter(|_| !gemma3).and_then(|n| scaled(fields, n));
     Ok(SpecFile {
         family: read.family.map(str::to_owned),
         llama_cpp_arch: read.llama_cpp.map(str::to_owned),
         trained_context,
+        scaled_context,
         hidden_size: fields.first(&["hidden_size", "n_embd", "d_model", "n_embed"])?,
         vocab_size,
         heads,
@@ -228,4 +233,20 @@ fn identity(outer: &Fields<'_>, fields: &Fields<'_>, read: &Understood) -> Resul
         bidirectional: read.bidirectional,
         ..SpecFile::default()
     })
+}
+
+/// The length that a factor of linear or dynamic scaling stretches `trained` to. The other kinds publish the length
+/// with their factor applied, and so does Gemma 3 with its linear one (vLLM 0.33.0, `_get_and_verify_max_len`).
+fn scaled(fields: &Fields<'_>, trained: u64) -> Option<u64> {
+    const APPLIED: &[&str] = &["su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling"];
+    let factor = |rope: &Map<String, Value>| {
+        let kind = rope.get("rope_type").or_else(|| rope.get("type"))?.as_str()?;
+        rope.get("factor").filter(|_| !APPLIED.contains(&kind))?.as_f64()
+    };
+    let rope = ["rope_parameters", "rope_scaling"].iter().find_map(|key| fields.value(key)?.as_object())?;
+    // One set of parameters, or one per layer type.
+    let nested = || rope.values().filter_map(Value::as_object).find_map(factor);
+    let factor = factor(rope).or_else(nested).filter(|factor| factor.is_finite() && *factor > 1.0)?;
+    let stretched = Number::from_f64((Number::from(trained).as_f64()? * factor).floor())?;
+    stretched.to_string().strip_suffix(".0")?.parse().ok()
 }
