@@ -239,6 +239,9 @@ fn shared_factors(inputs: &SpeedInputs, part: &Part, names: &Names) -> Vec<(Stri
         (format!("h:{device}/{engine}/{era}"), 1.0),
         (format!("y:{class}/{engine}/{era}"), 1.0),
     ];
+    if inputs.format.as_deref().is_some_and(is_small_i_quant) {
+        factor.push((format!("iq:{class}"), 1.0));
+    }
     if let Some(model) = &inputs.model {
         factor.extend([(format!("m:{model}"), 1.0), (format!("m:{model}/{class}"), 1.0)]);
     }
@@ -250,6 +253,11 @@ fn shared_factors(inputs: &SpeedInputs, part: &Part, names: &Names) -> Vec<(Stri
         factor.push((format!("n:{engine}/{split}"), 1.0));
     }
     factor
+}
+
+/// Two- and three-bit codebook formats, which a processor decodes more slowly than it reads them.
+fn is_small_i_quant(format: &str) -> bool {
+    format.contains("IQ1") || format.contains("IQ2") || format.contains("IQ3")
 }
 
 /// Under which names the spread of a step's error is looked up, most particular first.

@@ -59,6 +59,9 @@ struct DeviceName {
     device: String,
     /// The row's processor, where a GPU's memory is read by it.
     processor: String,
+    /// Peak bandwidth of the processor's own path to memory, GB/s, where it is less than the memory's: an M Max's
+    /// processor was measured at 243 of 400 (AnandTech, M1 Max review).
+    processor_gb_per_s: Option<u64>,
 }
 
 impl Facts {
@@ -92,7 +95,12 @@ impl Facts {
         let device = catalog::find(&known.device).map_err(|e| anyhow::anyhow!("{DEVICES}: {e}"))?;
         Ok(Rates::of(device).map(|rates| {
             if on_processor {
-                Rates { device: known.processor.clone(), class: Some(SpeedClass::Cpu), flops: None, ..rates }
+                Rates {
+                    device: known.processor.clone(),
+                    class: Some(SpeedClass::Cpu),
+                    bandwidth: known.processor_gb_per_s.map_or(rates.bandwidth, |gb| gb * 1_000_000_000),
+                    flops: None,
+                }
             } else {
                 rates
             }
@@ -103,4 +111,43 @@ impl Facts {
 fn table<T: DeserializeOwned>(path: &str) -> Result<Vec<T>> {
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {path}"))?;
     reader.deserialize().collect::<Result<_, _>>().with_context(|| format!("cannot read {path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kvplan_core::cache::Retention;
+    use kvplan_core::spec::catalog as models;
+
+    /// Models whose layers read a cache that another layer owns: they read more than they keep.
+    const SHARED: [&str; 1] = ["gemma-4-e4b"];
+
+    #[test]
+    fn cache_widths_and_layers_are_the_catalogues() {
+        crate::shell::enter_workspace_root().unwrap();
+        let mut compared = 0;
+        for model in Facts::read().unwrap().models.values() {
+            let Ok(spec) = models::find(&model.id) else { continue };
+            if SHARED.contains(&model.id.as_str()) || spec.layer_count() == 0 {
+                continue;
+            }
+            let (mut full, mut window) = (0, 0);
+            for kind in spec.kinds() {
+                for store in kind.stores() {
+                    match store.retention {
+                        Retention::All => full += store.heads * store.dim * kind.layers(),
+                        Retention::Window(_) | Retention::Chunk(_) => {
+                            window += store.heads * store.dim * kind.layers()
+                        }
+                        Retention::Strided(every) => full += store.heads * store.dim * kind.layers() / every,
+                        Retention::Fixed(_) | Retention::Encoder | Retention::Evicted(_) => {}
+                    }
+                }
+            }
+            assert_eq!(spec.layer_count(), usize::try_from(model.layers).unwrap(), "{}", model.id);
+            assert_eq!((full, window), (model.kv_full, model.kv_window), "{}", model.id);
+            compared += 1;
+        }
+        assert!(compared >= 40, "{compared}");
+    }
 }

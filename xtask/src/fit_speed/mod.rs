@@ -162,6 +162,6 @@ mod tests {
     }
 
     const DENSE: f64 = 0.10;
-    const MOE: f64 = 0.145;
+    const MOE: f64 = 0.135;
     const INSIDE: f64 = 0.75;
 }

@@ -26,6 +26,7 @@ fn penalty(name: &str) -> f64 {
         "f" => 60.0,
         "ek" => 5.0,
         "tau" => 1.5,
+        "iq" => 0.5,
         "fa" | "kq" | "mla" | "pa" | "pfa" => 4.0,
         _ => 3.0,
     }
