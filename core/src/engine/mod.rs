@@ -14,8 +14,12 @@
 //!    says how they grow ([`Growth`]); the rest (totals, roles, waste, explanations) follows.
 //! 4. Its recorded figures in `tests/data/truth`, and a test that asks for every one through the request line.
 
+pub mod exllamav3;
+mod ledger;
 pub mod llama_cpp;
+pub mod mlx;
 pub mod payload;
+pub mod transformers;
 pub mod vllm;
 
 use crate::cache::{Knob, Role};
@@ -96,12 +100,10 @@ impl EngineName {
         match self {
             Self::LlamaCpp => Some("0c1e57098"),
             Self::Vllm => Some("0.33.0"),
-            Self::Payload
-            | Self::Sglang
-            | Self::TensorRtLlm
-            | Self::Transformers
-            | Self::Mlx
-            | Self::ExllamaV3 => None,
+            Self::Transformers => Some("5.23.0"),
+            Self::Mlx => Some("0.32.2"),
+            Self::ExllamaV3 => Some("1.4.1"),
+            Self::Payload | Self::Sglang | Self::TensorRtLlm => None,
         }
     }
 }
@@ -111,8 +113,13 @@ impl EngineName {
     #[must_use]
     pub const fn is_modelled(self) -> bool {
         match self {
-            Self::Payload | Self::LlamaCpp | Self::Vllm => true,
-            Self::Sglang | Self::TensorRtLlm | Self::Transformers | Self::Mlx | Self::ExllamaV3 => false,
+            Self::Payload
+            | Self::LlamaCpp
+            | Self::Vllm
+            | Self::Transformers
+            | Self::Mlx
+            | Self::ExllamaV3 => true,
+            Self::Sglang | Self::TensorRtLlm => false,
         }
     }
 
@@ -122,7 +129,10 @@ impl EngineName {
             Self::Payload => Some(payload::Options::json_schema(generator)),
             Self::LlamaCpp => Some(llama_cpp::Options::json_schema(generator)),
             Self::Vllm => Some(vllm::Options::json_schema(generator)),
-            Self::Sglang | Self::TensorRtLlm | Self::Transformers | Self::Mlx | Self::ExllamaV3 => None,
+            Self::Transformers => Some(transformers::Options::json_schema(generator)),
+            Self::Mlx => Some(mlx::Options::json_schema(generator)),
+            Self::ExllamaV3 => Some(exllamav3::Options::json_schema(generator)),
+            Self::Sglang | Self::TensorRtLlm => None,
         }
     }
 }
@@ -136,6 +146,12 @@ pub enum Engine {
     LlamaCpp(Box<llama_cpp::Options>),
     /// vLLM.
     Vllm(Box<vllm::Options>),
+    /// Hugging Face transformers.
+    Transformers(transformers::Options),
+    /// MLX-LM.
+    Mlx(mlx::Options),
+    /// ExLlamaV3.
+    ExllamaV3(exllamav3::Options),
 }
 
 impl Engine {
@@ -159,11 +175,10 @@ impl Engine {
             EngineName::Payload => options_of::<payload::Options>(options).map(|_| Self::Payload),
             EngineName::LlamaCpp => options_of(options).map(|options| Self::LlamaCpp(Box::new(options))),
             EngineName::Vllm => options_of(options).map(|options| Self::Vllm(Box::new(options))),
-            EngineName::Sglang
-            | EngineName::TensorRtLlm
-            | EngineName::Transformers
-            | EngineName::Mlx
-            | EngineName::ExllamaV3 => {
+            EngineName::Transformers => options_of(options).map(Self::Transformers),
+            EngineName::Mlx => options_of(options).map(Self::Mlx),
+            EngineName::ExllamaV3 => options_of(options).map(Self::ExllamaV3),
+            EngineName::Sglang | EngineName::TensorRtLlm => {
                 Err(PlanError::unsupported("engine.name", format!("{name} is not modelled yet"))
                     .with_value(name.as_str()))
             }
@@ -177,6 +192,9 @@ impl Engine {
             Self::Payload => EngineName::Payload,
             Self::LlamaCpp(_) => EngineName::LlamaCpp,
             Self::Vllm(_) => EngineName::Vllm,
+            Self::Transformers(_) => EngineName::Transformers,
+            Self::Mlx(_) => EngineName::Mlx,
+            Self::ExllamaV3(_) => EngineName::ExllamaV3,
         }
     }
 
@@ -189,6 +207,9 @@ impl Engine {
             Self::Payload => payload::reserve(model, scenario),
             Self::LlamaCpp(options) => llama_cpp::reserve(model, scenario, options),
             Self::Vllm(options) => vllm::reserve(model, scenario, options),
+            Self::Transformers(options) => transformers::reserve(model, scenario, options),
+            Self::Mlx(options) => mlx::reserve(model, scenario, options),
+            Self::ExllamaV3(options) => exllamav3::reserve(model, scenario, options),
         }
     }
 }
