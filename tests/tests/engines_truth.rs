@@ -68,9 +68,11 @@ fn inconsistencies(answer: &Value) -> Vec<String> {
 }
 
 #[rstest]
+#[case::sglang("sglang.jsonl.gz", 238)]
 #[case::transformers("transformers.jsonl.gz", 117)]
 #[case::mlx("mlx-lm.jsonl.gz", 157)]
 #[case::exllamav3("exllamav3.jsonl.gz", 198)]
+#[case::tensorrt_llm("tensorrt-llm.jsonl.gz", 6)]
 fn every_row_is_equal_in_every_figure(#[case] file: &str, #[case] count: usize) {
     let mut failed = Vec::new();
     let rows = rows(file);

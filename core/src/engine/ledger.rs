@@ -6,7 +6,7 @@ use crate::codec::{Codec, Side};
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule};
 use crate::plan::gcd;
-use crate::spec::ModelSpec;
+use crate::spec::{Mixer, ModelSpec};
 use crate::unit::{Bytes, Overflow, Tokens};
 use std::borrow::Cow;
 
@@ -140,6 +140,54 @@ pub(crate) fn model_type(
             Codec::Bf16
         })),
     }
+}
+
+/// The trunk's mixers in layer order, a layer that reads another's cache standing as the layer it reads: for engines
+/// that give every layer memory of its own.
+pub(crate) fn with_borrowed(model: &ModelSpec) -> Result<Vec<&Mixer>, PlanError> {
+    let (mut full, mut window) = (None, None);
+    let mut mixers = Vec::with_capacity(model.layer_count());
+    for mixer in model.layers().flat_map(|kind| kind.mixers()) {
+        let stands = match mixer {
+            Mixer::Shared(a) => {
+                let lender = if a.window.is_some() { window } else { full };
+                lender.ok_or_else(|| {
+                    let message = "a layer shares the cache of a kind of layer that is not seen before it";
+                    PlanError::unsupported("model", message)
+                })?
+            }
+            Mixer::Full(_) => {
+                full = Some(mixer);
+                mixer
+            }
+            Mixer::Window(_) => {
+                window = Some(mixer);
+                mixer
+            }
+            Mixer::Chunk(_)
+            | Mixer::Mla(_)
+            | Mixer::Compressed(_)
+            | Mixer::Mamba1(_)
+            | Mixer::Mamba2(_)
+            | Mixer::GatedDelta(_)
+            | Mixer::Kda(_)
+            | Mixer::Lightning(_)
+            | Mixer::ShortConv(_)
+            | Mixer::Rwkv(_)
+            | Mixer::RgLru(_)
+            | Mixer::Mlstm(_)
+            | Mixer::Cross(_) => mixer,
+        };
+        mixers.push(stands);
+    }
+    Ok(mixers)
+}
+
+/// Python's `a // b` of floats.
+pub(crate) fn floor_div(a: f64, b: f64) -> f64 {
+    let quotient = (a - a % b) / b;
+    let floor = quotient.floor();
+    if quotient - floor > 0.5 { floor + 1.0 } else { floor }
 }
 
 /// A prompt and the tokens generated after it.

@@ -17,8 +17,11 @@
 pub mod exllamav3;
 mod ledger;
 pub mod llama_cpp;
+pub mod lmcache;
 pub mod mlx;
 pub mod payload;
+pub mod sglang;
+pub mod tensorrt_llm;
 pub mod transformers;
 pub mod vllm;
 
@@ -103,7 +106,9 @@ impl EngineName {
             Self::Transformers => Some("5.23.0"),
             Self::Mlx => Some("0.32.2"),
             Self::ExllamaV3 => Some("1.4.1"),
-            Self::Payload | Self::Sglang | Self::TensorRtLlm => None,
+            Self::Sglang => Some("0.5.23"),
+            Self::TensorRtLlm => Some("main@001541bad83b"),
+            Self::Payload => None,
         }
     }
 }
@@ -118,8 +123,9 @@ impl EngineName {
             | Self::Vllm
             | Self::Transformers
             | Self::Mlx
-            | Self::ExllamaV3 => true,
-            Self::Sglang | Self::TensorRtLlm => false,
+            | Self::ExllamaV3
+            | Self::Sglang
+            | Self::TensorRtLlm => true,
         }
     }
 
@@ -132,7 +138,8 @@ impl EngineName {
             Self::Transformers => Some(transformers::Options::json_schema(generator)),
             Self::Mlx => Some(mlx::Options::json_schema(generator)),
             Self::ExllamaV3 => Some(exllamav3::Options::json_schema(generator)),
-            Self::Sglang | Self::TensorRtLlm => None,
+            Self::Sglang => Some(sglang::Options::json_schema(generator)),
+            Self::TensorRtLlm => Some(tensorrt_llm::Options::json_schema(generator)),
         }
     }
 }
@@ -152,6 +159,10 @@ pub enum Engine {
     Mlx(mlx::Options),
     /// ExLlamaV3.
     ExllamaV3(exllamav3::Options),
+    /// SGLang.
+    Sglang(Box<sglang::Options>),
+    /// TensorRT-LLM.
+    TensorRtLlm(Box<tensorrt_llm::Options>),
 }
 
 impl Engine {
@@ -178,9 +189,9 @@ impl Engine {
             EngineName::Transformers => options_of(options).map(Self::Transformers),
             EngineName::Mlx => options_of(options).map(Self::Mlx),
             EngineName::ExllamaV3 => options_of(options).map(Self::ExllamaV3),
-            EngineName::Sglang | EngineName::TensorRtLlm => {
-                Err(PlanError::unsupported("engine.name", format!("{name} is not modelled yet"))
-                    .with_value(name.as_str()))
+            EngineName::Sglang => options_of(options).map(|options| Self::Sglang(Box::new(options))),
+            EngineName::TensorRtLlm => {
+                options_of(options).map(|options| Self::TensorRtLlm(Box::new(options)))
             }
         }
     }
@@ -195,6 +206,8 @@ impl Engine {
             Self::Transformers(_) => EngineName::Transformers,
             Self::Mlx(_) => EngineName::Mlx,
             Self::ExllamaV3(_) => EngineName::ExllamaV3,
+            Self::Sglang(_) => EngineName::Sglang,
+            Self::TensorRtLlm(_) => EngineName::TensorRtLlm,
         }
     }
 
@@ -210,6 +223,8 @@ impl Engine {
             Self::Transformers(options) => transformers::reserve(model, scenario, options),
             Self::Mlx(options) => mlx::reserve(model, scenario, options),
             Self::ExllamaV3(options) => exllamav3::reserve(model, scenario, options),
+            Self::Sglang(options) => sglang::reserve(model, scenario, options),
+            Self::TensorRtLlm(options) => tensorrt_llm::reserve(model, scenario, options),
         }
     }
 }
@@ -332,6 +347,10 @@ pub enum Report {
     LlamaCpp(Box<llama_cpp::Report>),
     /// vLLM's.
     Vllm(Box<vllm::Report>),
+    /// SGLang's.
+    Sglang(sglang::Report),
+    /// TensorRT-LLM's.
+    TensorRtLlm(tensorrt_llm::Report),
 }
 
 impl Report {
@@ -340,7 +359,7 @@ impl Report {
     pub const fn is_none(&self) -> bool {
         match self {
             Self::None => true,
-            Self::LlamaCpp(_) | Self::Vllm(_) => false,
+            Self::LlamaCpp(_) | Self::Vllm(_) | Self::Sglang(_) | Self::TensorRtLlm(_) => false,
         }
     }
 }

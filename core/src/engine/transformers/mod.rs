@@ -5,7 +5,7 @@ mod quantized;
 
 pub use options::{Backend, CacheKind, Options};
 
-use super::ledger::{Held, Ledger, Turn, model_type, plain_row, positive};
+use super::ledger::{Held, Ledger, Turn, model_type, plain_row, positive, with_borrowed};
 use super::{Growth, Reservation, Scenario, StoreLine};
 use crate::cache::{Retention, Role};
 use crate::codec::Codec;
@@ -196,53 +196,6 @@ impl Cache {
             | Mixer::Mlstm(_) => Err(not_modelled(&format!("a layer of kind {}", mixer.kind()))),
         }
     }
-
-    /// Without a config no layer is a dummy: one that reads another's cache is given keys and values of its own.
-    fn layers_without_config(&mut self, model: &ModelSpec) -> Result<(), PlanError> {
-        let (mut full, mut window) = (None, None);
-        for kind in model.layers() {
-            for mixer in kind.mixers() {
-                let lender = match mixer {
-                    Mixer::Shared(a) => {
-                        if a.window.is_some() {
-                            window
-                        } else {
-                            full
-                        }
-                    }
-                    Mixer::Full(_) => {
-                        full = Some(mixer);
-                        full
-                    }
-                    Mixer::Window(_) => {
-                        window = Some(mixer);
-                        window
-                    }
-                    Mixer::Chunk(_)
-                    | Mixer::Mla(_)
-                    | Mixer::Compressed(_)
-                    | Mixer::Mamba1(_)
-                    | Mixer::Mamba2(_)
-                    | Mixer::GatedDelta(_)
-                    | Mixer::Kda(_)
-                    | Mixer::Lightning(_)
-                    | Mixer::ShortConv(_)
-                    | Mixer::Rwkv(_)
-                    | Mixer::RgLru(_)
-                    | Mixer::Mlstm(_)
-                    | Mixer::Cross(_) => Some(mixer),
-                };
-                let lender = lender.ok_or_else(|| {
-                    PlanError::unsupported(
-                        "model",
-                        "a layer shares the cache of a kind of layer not seen before it",
-                    )
-                })?;
-                self.layer(lender, 1)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 fn not_modelled(what: &str) -> PlanError {
@@ -279,7 +232,10 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
             return Err(PlanError::refused("engine.max_cache_len", message).with_value(cache.max_cache_len));
         }
         if options.cache == CacheKind::DynamicNoConfig {
-            cache.layers_without_config(model)?;
+            // Without a config no layer is a dummy: one that reads another's cache gets keys and values of its own.
+            for mixer in with_borrowed(model)? {
+                cache.layer(mixer, 1)?;
+            }
         } else {
             for (kind, layers) in model.kept(scenario.mtp) {
                 for mixer in kind.mixers() {

@@ -1,0 +1,363 @@
+//! SGLang 0.5.23: pools of tokens in pages, a second pool for sliding layers, and slots for recurrent states.
+//!
+//! [`layers`] prices a token in every layer of a rank; [`pool`] turns memory into tokens as the pool configurators do.
+//! Every pool has one page (or slot) more than it counts: the padding that page 0 is. All figures are one rank's.
+
+mod layers;
+mod options;
+mod pool;
+
+pub use options::{KvCacheDtype, Options};
+
+use super::ledger::{Held, Ledger, is_one_of, positive, with_borrowed};
+use super::{Pool, Report as AnyReport, Reservation, Scenario};
+use crate::codec::Codec;
+use crate::error::PlanError;
+use crate::explain::{Rule, Term};
+use crate::spec::{Mixer, ModelSpec};
+use crate::unit::{Bytes, Overflow, Tokens};
+use layers::{Of, Rank, Row};
+use pool::Cells;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::borrow::Cow;
+
+static PADDING: Rule = Rule {
+    id: "sglang/page-padding",
+    says: "the pool's tokens and one page of padding, in every layer",
+    source: "sglang 0.5.23 mem_cache/memory_pool.py, model_executor/pool_configurator.py DefaultPoolConfigurator",
+};
+static SLIDING: Rule = Rule {
+    id: "sglang/swa-pool",
+    says: "swa_full_tokens_ratio tokens per full token, whole pages, and one page of padding, in every sliding layer",
+    source: "sglang 0.5.23 model_executor/pool_configurator.py HybridSWAPoolConfigurator",
+};
+static SLOTS: Rule = Rule {
+    id: "sglang/mamba-slots",
+    says: "a state per slot and one of padding; 0.9 parts of the memory to one of keys and values",
+    source: "sglang 0.5.23 configs/mamba_utils.py, mem_cache/kv_cache_configurator.py",
+};
+
+/// Model types SGLang gives a pool of their own for sliding layers (`is_hybrid_swa_model`); the others keep every token
+/// in every layer.
+const HYBRID: &[&str] = &[
+    "gpt_oss",
+    "llama4",
+    "mimo_v2",
+    "step3p5",
+    "step3p7",
+    "gemma4",
+    "laguna",
+    "mellum",
+    "muse_glimmer",
+    "inkling",
+];
+
+/// Slots a running request may hold while prefixes are kept.
+const SLOTS_PER_REQUEST: u64 = 3;
+
+/// The figures SGLang itself prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Report {
+    /// Tokens of the pool (of the full pool where there are two).
+    pub max_total_num_tokens: u64,
+    /// Tokens of the full pool, where sliding layers have their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full_tokens: Option<u64>,
+    /// Tokens of the sliding pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swa_tokens: Option<u64>,
+    /// Bytes of all pools, padding included.
+    pub allocated_bytes: u64,
+}
+
+/// What one rank keeps.
+struct Plan<'a> {
+    options: &'a Options,
+    /// The stores with the number of layers that have them.
+    rows: Vec<(Row, u64)>,
+    cells: Cells,
+    /// Bytes of all states of one slot.
+    slot: u64,
+    window: u64,
+    sequences: u64,
+}
+
+/// Tokens and slots of the pools, and how many the sequences asked for use.
+struct Sized {
+    tokens: pool::Tokens,
+    slots: u64,
+    context: Tokens,
+    used: (u64, u64, u64),
+}
+
+/// What SGLang reserves.
+///
+/// # Errors
+/// `engine-refuses` in its own words; `unsupported` for layers not modelled; `missing-field` without memory or length.
+pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Result<Reservation, PlanError> {
+    positive(&[
+        ("page_size", options.page_size),
+        ("context_length", options.context_length),
+        ("tp_size", Some(options.tp_size)),
+    ])?;
+    let shares = [
+        ("swa_full_tokens_ratio", Some(options.swa_full_tokens_ratio)),
+        ("mem_fraction_static", options.mem_fraction_static),
+    ];
+    if let Some((name, Some(share))) =
+        shares.into_iter().find(|(_, share)| share.is_some_and(|s| !(s > 0.0 && s <= 1.0)))
+    {
+        let message = format!("`{name}` is a share, above 0 and at most 1");
+        return Err(PlanError::invalid(format!("engine.{name}"), message).with_value(share));
+    }
+    let mut assumptions: Vec<Cow<'static, str>> = Vec::new();
+    let plan = Plan::of(model, scenario, options, &mut assumptions)?;
+    let sized = plan.size(model, scenario, &mut assumptions)?;
+    plan.reservation(scenario, &sized, assumptions)
+}
+
+impl<'a> Plan<'a> {
+    fn of(
+        model: &ModelSpec,
+        scenario: &Scenario,
+        options: &'a Options,
+        assumptions: &mut Vec<Cow<'static, str>>,
+    ) -> Result<Self, PlanError> {
+        if scenario.mtp > 0 {
+            let message = "SGLang's pools for draft layers are not modelled";
+            return Err(PlanError::unsupported("mtp", message).with_value(scenario.mtp));
+        }
+        let mixers = with_borrowed(model)?;
+        let sparse =
+            mixers.iter().any(|m| matches!(m, Mixer::Mla(a) if a.indexer_dim.is_some() || a.indexer_shared));
+        let kv = options::codec(options, model, scenario, sparse, assumptions)?;
+        let hybrid = hybrid(model, options, &mixers)?;
+        let rank = Rank { kv, state: model.state_dtype().unwrap_or(Codec::F32), tp: options.tp_size, hybrid };
+        let mut rows: Vec<(Row, u64)> = Vec::with_capacity(8);
+        let mut kinds: Vec<(&Mixer, u64)> = Vec::with_capacity(4);
+        for mixer in mixers {
+            match kinds.iter_mut().find(|(known, _)| *known == mixer) {
+                Some((_, layers)) => *layers += 1,
+                None => kinds.push((mixer, 1)),
+            }
+        }
+        let mut window = 0;
+        for (mixer, layers) in kinds {
+            for row in rank.rows(mixer)? {
+                if row.of == Of::Sliding {
+                    window = match row.retention {
+                        crate::cache::Retention::Window(w) | crate::cache::Retention::Chunk(w) => {
+                            w.max(window)
+                        }
+                        crate::cache::Retention::All
+                        | crate::cache::Retention::Strided(_)
+                        | crate::cache::Retention::Fixed(_)
+                        | crate::cache::Retention::Encoder
+                        | crate::cache::Retention::Evicted(_) => window,
+                    };
+                }
+                rows.push((row, layers));
+            }
+        }
+        let stride = rows.iter().map(|(row, _)| row.retention.stride()).max().unwrap_or(1);
+        let page = if sparse { 64u64.checked_mul(stride).ok_or(Overflow)? } else { 1 };
+        let page = match options.page_size {
+            Some(asked) if sparse && asked != page => {
+                assumptions
+                    .push(Cow::Owned(format!("SGLang sets page_size {page} for sparse latent attention")));
+                page
+            }
+            Some(asked) => asked,
+            None => page,
+        };
+        let mut sum = [0u64; 3];
+        for (row, layers) in &rows {
+            let slot = match row.of {
+                Of::Full => &mut sum[0],
+                Of::Sliding => &mut sum[1],
+                Of::Slots => &mut sum[2],
+            };
+            *slot = slot.checked_add(row.cell.times(*layers)?.get()).ok_or(Overflow)?;
+        }
+        let [full, sliding, slot] = sum;
+        if matches!(kv, Codec::Nvfp4 | Codec::Fp4E2m1) {
+            assumptions.push(Cow::Borrowed(
+                "4-bit keys and values: one scale layout and no dequantization workspace, which depend on the attention backends",
+            ));
+        }
+        let cells = Cells { full, sliding, ratio: options.swa_full_tokens_ratio, page };
+        let sequences = scenario.sequences.unwrap_or(1);
+        Ok(Self { options, rows, cells, slot, window, sequences })
+    }
+
+    /// Tokens the pools of `bytes` (or of the sequences asked for) hold.
+    fn size(
+        &self,
+        model: &ModelSpec,
+        scenario: &Scenario,
+        assumptions: &mut Vec<Cow<'static, str>>,
+    ) -> Result<Sized, PlanError> {
+        let asked = self.options.context_length.map(Tokens::new).or(scenario.context);
+        let page = self.cells.page;
+        let (tokens, slots) = match self.options.kv_memory_bytes {
+            Some(bytes) => self.held(bytes)?,
+            None => {
+                let context = asked.ok_or_else(|| {
+                    let message = "how many tokens does a sequence hold? `context`, `context_length` or `kv_memory_bytes` is needed";
+                    PlanError::missing("context", message)
+                })?;
+                assumptions.push(Cow::Owned(format!(
+                    "without kv_memory_bytes the pool is not sized (mem_fraction_static becomes bytes only on the GPU, \
+                     after loading): reserved is what {} sequences of {} tokens need",
+                    self.sequences,
+                    context.get()
+                )));
+                let tokens = context.round_up(page)?.times(self.sequences)?.get();
+                let slots = self.sequences.checked_mul(SLOTS_PER_REQUEST).ok_or(Overflow)?;
+                (self.cells.of(tokens)?, if self.slot > 0 { slots } else { 0 })
+            }
+        };
+        if tokens.full == 0 && tokens.sliding.unwrap_or(0) == 0 {
+            let message = "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static.";
+            return Err(PlanError::refused("engine.kv_memory_bytes", message));
+        }
+        pool::admits(tokens, self.window, page)?;
+        let longest = if self.cells.full > 0 { tokens.full } else { tokens.sliding.unwrap_or(0) };
+        let context = match asked.or_else(|| model.trained_context()) {
+            Some(context) => context,
+            None => {
+                assumptions.push(Cow::Borrowed("no context given: one sequence that fills the pool"));
+                Tokens::new(longest / self.sequences.max(1))
+            }
+        };
+        let each = context.round_up(page)?.get();
+        let last = self.window.checked_add(page).ok_or(Overflow)?;
+        let sliding = Tokens::new(context.get().min(last)).round_up(page)?.get();
+        let use_of =
+            |pool: u64, each: u64| each.checked_mul(self.sequences).ok_or(Overflow).map(|n| n.min(pool));
+        let used = (
+            use_of(tokens.full, each)?,
+            use_of(tokens.sliding.unwrap_or(0), if self.cells.full > 0 { sliding } else { each })?,
+            self.sequences.min(slots),
+        );
+        if each.checked_mul(self.sequences).ok_or(Overflow)? > longest {
+            assumptions.push(Cow::Owned(format!(
+                "the pool holds {longest} tokens, fewer than {} sequences of {}; SGLang queues or retracts requests",
+                self.sequences,
+                context.get()
+            )));
+        }
+        Ok(Sized { tokens, slots, context, used })
+    }
+
+    /// What so many bytes hold: states first, then keys and values.
+    fn held(&self, bytes: u64) -> Result<(pool::Tokens, u64), PlanError> {
+        if self.slot == 0 {
+            return Ok((self.cells.hold(bytes), 0));
+        }
+        let slots = pool::slots(bytes, self.slot);
+        if slots == 0 {
+            let message =
+                "RuntimeError: Not enough GPU memory for hybrid (mamba/linear-attention) state cache.";
+            return Err(PlanError::refused("engine.kv_memory_bytes", message).with_value(bytes));
+        }
+        let states = slots.checked_add(1).and_then(|n| n.checked_mul(self.slot)).ok_or(Overflow)?;
+        Ok((self.cells.hold(bytes.saturating_sub(states)), slots))
+    }
+
+    fn reservation(
+        self,
+        scenario: &Scenario,
+        sized: &Sized,
+        mut assumptions: Vec<Cow<'static, str>>,
+    ) -> Result<Reservation, PlanError> {
+        let page = self.cells.page;
+        let sliding = sized.tokens.sliding;
+        let mut ledger = Ledger::new(sized.context, scenario.encoder_tokens, self.sequences);
+        let (mut total, mut free) = (Bytes::ZERO, Bytes::ZERO);
+        for (row, layers) in &self.rows {
+            let (entries, padding, used, cache, rule) = match row.of {
+                Of::Full => (sized.tokens.full, page, sized.used.0, "full", &PADDING),
+                Of::Sliding => (sliding.unwrap_or(0), page, sized.used.1, "swa", &SLIDING),
+                Of::Slots => (sized.slots, 1, sized.used.2, "mamba", &SLOTS),
+            };
+            let cell = row.cell.times(*layers)?;
+            let allocated = cell.times(entries.checked_add(padding).ok_or(Overflow)?)?;
+            total = total.plus(allocated)?;
+            free = free.plus(cell.times(entries.saturating_sub(used))?)?;
+            ledger.hold(Held {
+                cache,
+                role: row.role,
+                layers: *layers,
+                heads: row.heads,
+                dim: row.dim,
+                retention: row.retention,
+                codec: row.codec,
+                row: row.row,
+                allocated,
+                rule,
+                basis: row.basis,
+            })?;
+        }
+        let (lines, growth) = ledger.close()?;
+        let fixed = self.options.kv_memory_bytes.is_some();
+        if self.options.tp_size > 1 {
+            assumptions.push(Cow::Borrowed("figures are those of one tensor-parallel rank"));
+        }
+        let report = Report {
+            max_total_num_tokens: if self.cells.full > 0 { sized.tokens.full } else { sliding.unwrap_or(0) },
+            full_tokens: sliding.map(|_| sized.tokens.full),
+            swa_tokens: sliding,
+            allocated_bytes: total.get(),
+        };
+        let terms = if scenario.explain { self.terms(sized) } else { Vec::new() };
+        Ok(Reservation {
+            context: sized.context,
+            sequences: self.sequences,
+            lines,
+            pool: fixed.then_some(Pool { total, free }),
+            report: AnyReport::Sglang(report),
+            growth: Some(growth),
+            assumptions,
+            terms,
+            ..Reservation::default()
+        })
+    }
+
+    fn terms(&self, sized: &Sized) -> Vec<Term> {
+        let Cells { full, sliding, ratio, page } = self.cells;
+        let cell = Term::new("full cell", "bytes of a token in the full layers", full, "bytes", &PADDING);
+        let formula = match (self.options.kv_memory_bytes, sized.tokens.sliding) {
+            (None, _) => format!("sequences × context in pages of {page}"),
+            (Some(bytes), None) => format!("⌊({bytes} − states) / {full}⌋ in whole pages of {page}"),
+            (Some(bytes), Some(_)) => {
+                format!("⌊{bytes} / ({full} + {ratio} × {sliding})⌋ in whole pages of {page}")
+            }
+        };
+        let mut terms =
+            vec![Term::new("tokens", formula, sized.tokens.full, "tokens", &PADDING).made_of(vec![cell])];
+        if let Some(tokens) = sized.tokens.sliding {
+            let formula = format!("⌊{ratio} × {}⌋ in whole pages of {page}", sized.tokens.full);
+            terms.push(Term::new("sliding tokens", formula, tokens, "tokens", &SLIDING));
+        }
+        if self.slot > 0 {
+            terms.push(Term::new("state slots", SLOTS.says, sized.slots, "cells", &SLOTS));
+        }
+        terms
+    }
+}
+
+/// Whether sliding layers have a pool of their own.
+fn hybrid(model: &ModelSpec, options: &Options, mixers: &[&Mixer]) -> Result<bool, PlanError> {
+    let sliding = mixers.iter().any(|m| matches!(m, Mixer::Window(_) | Mixer::Chunk(_)));
+    match (sliding, options.hybrid_swa, model.family()) {
+        (false, _, _) => Ok(false),
+        (true, Some(hybrid), _) => Ok(hybrid),
+        (true, None, Some(family)) => Ok(is_one_of(family, HYBRID)),
+        (true, None, None) => {
+            let message = "whether sliding layers have their own pool depends on the architecture, which is not named; say hybrid_swa";
+            Err(PlanError::missing("engine.hybrid_swa", message))
+        }
+    }
+}
