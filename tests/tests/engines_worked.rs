@@ -242,3 +242,50 @@ fn another_version_is_unsupported(#[case] name: &str, #[case] version: &str) {
     let error = error(&json!({ "model": llama_3_1_8b(), "engine": engine, "context": 1024 }));
     assert_eq!((&error["kind"], &error["field"]), (&json!("unsupported"), &json!("engine.version")));
 }
+
+#[test]
+fn every_catalogued_model_is_answered_consistently_or_refused_by_name() {
+    let engines = [
+        json!({ "name": "transformers" }),
+        json!({ "name": "transformers", "cache": "static", "max_cache_len": 4096 }),
+        json!({ "name": "transformers", "cache": "quantized" }),
+        json!({ "name": "mlx" }),
+        json!({ "name": "mlx", "cache": "quantized", "bits": 4 }),
+        json!({ "name": "exllamav3" }),
+        json!({ "name": "exllamav3", "max_num_tokens": 8192, "k_bits": 4 }),
+        json!({ "name": "sglang" }),
+        json!({ "name": "sglang", "kv_memory_bytes": 1u64 << 36, "tp_size": 2 }),
+        json!({ "name": "tensorrt-llm" }),
+        json!({ "name": "tensorrt-llm", "free_memory_bytes": 1u64 << 36, "dtype": "fp8" }),
+    ];
+    for model in kvplan_core::spec::catalog::all() {
+        let id = model.unwrap().id();
+        for engine in &engines {
+            let request =
+                json!({ "model": id, "engine": engine, "context": 3000, "sequences": 2, "explain": true });
+            let answer: Value = serde_json::from_str(&answer_line(&request.to_string())).unwrap();
+            if let Some(error) = answer.get("error") {
+                let (kind, field) = (error["kind"].as_str().unwrap(), error["field"].as_str().unwrap());
+                assert!(matches!(kind, "unsupported" | "engine-refuses"), "{id} on {engine}: {error}");
+                assert!(
+                    !field.is_empty() && !error["message"].as_str().unwrap().is_empty(),
+                    "{id} on {engine}: {error}"
+                );
+                continue;
+            }
+            let kv = &answer["kv"];
+            let n = |v: &Value| v.as_u64().unwrap_or(0);
+            let used = n(&kv["allocated_bytes"]) - n(&kv["pool_free_bytes"]);
+            assert_eq!(
+                n(&kv["waste_bytes"]),
+                used.saturating_sub(n(&kv["payload_bytes"])),
+                "{id} on {engine}"
+            );
+            let parts =
+                |field: &str| kv["stores"].as_array().unwrap().iter().map(|s| n(&s[field])).sum::<u64>();
+            assert_eq!(parts("allocated_bytes"), n(&kv["allocated_bytes"]), "{id} on {engine}");
+            assert_eq!(parts("payload_bytes"), n(&kv["payload_bytes"]), "{id} on {engine}");
+            assert!(!answer["explain"].as_array().unwrap().is_empty(), "{id} on {engine}");
+        }
+    }
+}

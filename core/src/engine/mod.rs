@@ -97,7 +97,7 @@ impl EngineName {
         self.into()
     }
 
-    /// The version whose rules are modelled; `None` for the ideal engine and for engines not modelled yet.
+    /// The version whose rules are modelled; `None` for the ideal engine.
     #[must_use]
     pub const fn modelled_version(self) -> Option<&'static str> {
         match self {

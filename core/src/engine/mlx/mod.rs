@@ -137,6 +137,12 @@ impl Cache {
         (heads, k_dim, v_dim): (u64, u64, u64),
         retention: Retention,
     ) -> Result<(), PlanError> {
+        if let Class::Quantized(q) = class {
+            // Both are packed before either is stored.
+            for dim in [k_dim, v_dim] {
+                q.divides((self.sequences, heads, dim), self.updates.first())?;
+            }
+        }
         self.store(layers, class, Role::K, (heads, k_dim), retention)?;
         self.store(layers, class, Role::V, (heads, v_dim), retention)
     }

@@ -39,6 +39,25 @@ impl Quantized {
         Ok(Self { bits, group, codec })
     }
 
+    /// Whether a vector divides into groups.
+    ///
+    /// # Errors
+    /// `engine-refuses`, as `mx.quantize` says it.
+    pub(super) fn divides(
+        self,
+        (sequences, heads, dim): (u64, u64, u64),
+        first: u64,
+    ) -> Result<(), PlanError> {
+        if !dim.is_multiple_of(self.group) {
+            let message = format!(
+                "ValueError: [quantize] The last dimension of the matrix needs to be divisible by the quantization group size {}. However the provided matrix has shape ({sequences},{heads},{first},{dim})",
+                self.group
+            );
+            return Err(PlanError::refused("engine.group_size", message).with_value(self.group));
+        }
+        Ok(())
+    }
+
     /// Bytes of one vector: its words, and a scale and a bias per group in the model's type.
     ///
     /// # Errors
@@ -49,13 +68,7 @@ impl Quantized {
         first: u64,
         scalar: Bytes,
     ) -> Result<Bytes, PlanError> {
-        if !dim.is_multiple_of(self.group) {
-            let message = format!(
-                "ValueError: [quantize] The last dimension of the matrix needs to be divisible by the quantization group size {}. However the provided matrix has shape ({sequences},{heads},{first},{dim})",
-                self.group
-            );
-            return Err(PlanError::refused("engine.group_size", message).with_value(self.group));
-        }
+        self.divides((sequences, heads, dim), first)?;
         let laid_out = dim / (32 / self.bits);
         let packed = dim.checked_mul(self.bits).ok_or(Overflow)? / 32;
         if packed != laid_out {
