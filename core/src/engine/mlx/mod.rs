@@ -38,7 +38,7 @@ static RING: Rule = Rule {
 static STATE: Rule = Rule {
     id: "mlx/arrays",
     says: "kernel − 1 convolution columns in the model's type and a recurrent state in f32",
-    source: "mlx-lm 0.32.2 models/qwen3_next.py, models/gated_delta.py, models/lfm2.py",
+    source: "mlx-lm 0.32.2 models/qwen3_next.py, models/gated_delta.py, models/ssm.py, models/lfm2.py",
 };
 
 /// Model types whose `make_cache` gives sliding layers a ring; elsewhere they keep every token.
@@ -207,6 +207,14 @@ impl Cache {
                     all,
                 )
             }
+            Mixer::Mamba2(a) => {
+                let product = |a: u64, b: u64| a.checked_mul(b).ok_or(Overflow);
+                let inner = product(a.heads, a.head_dim)?;
+                let channels = inner.checked_add(product(2, product(a.groups, a.state)?)?).ok_or(Overflow)?;
+                self.state(layers, Role::ConvState, (channels, a.conv_kernel.saturating_sub(1)), self.dtype)?;
+                // Time steps are f32, and so is the state they make.
+                self.state(layers, Role::RecurrentState, (inner, a.state), Codec::F32)
+            }
             Mixer::GatedDelta(a) => {
                 let product = |a: u64, b: u64| a.checked_mul(b).ok_or(Overflow);
                 let keys = product(2, product(a.k_heads, a.k_dim)?)?;
@@ -225,7 +233,6 @@ impl Cache {
             Mixer::Chunk(_)
             | Mixer::Compressed(_)
             | Mixer::Mamba1(_)
-            | Mixer::Mamba2(_)
             | Mixer::Kda(_)
             | Mixer::Lightning(_)
             | Mixer::Rwkv(_)

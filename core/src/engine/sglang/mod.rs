@@ -214,8 +214,11 @@ impl<'a> Plan<'a> {
                     context.get()
                 )));
                 let tokens = context.round_up(page)?.times(self.sequences)?.get();
+                // SGLang starts only with room for a window and more than a page in its sliding pool.
+                let floor = self.window.checked_add(page).and_then(|n| n.checked_add(1)).ok_or(Overflow)?;
+                let sliding = self.sliding(context)?.checked_mul(self.sequences).ok_or(Overflow)?.max(floor);
                 let slots = self.sequences.checked_mul(SLOTS_PER_REQUEST).ok_or(Overflow)?;
-                (self.cells.of(tokens)?, if self.slot > 0 { slots } else { 0 })
+                (self.cells.least(tokens, sliding)?, if self.slot > 0 { slots } else { 0 })
             }
         };
         if tokens.full == 0 && tokens.sliding.unwrap_or(0) == 0 {
@@ -232,16 +235,16 @@ impl<'a> Plan<'a> {
             }
         };
         let each = context.round_up(page)?.get();
-        let last = self.window.checked_add(page).ok_or(Overflow)?;
-        let sliding = Tokens::new(context.get().min(last)).round_up(page)?.get();
+        let sliding = self.sliding(context)?;
         let use_of =
             |pool: u64, each: u64| each.checked_mul(self.sequences).ok_or(Overflow).map(|n| n.min(pool));
         let used = (
             use_of(tokens.full, each)?,
-            use_of(tokens.sliding.unwrap_or(0), if self.cells.full > 0 { sliding } else { each })?,
+            use_of(tokens.sliding.unwrap_or(0), sliding)?,
             self.sequences.min(slots),
         );
-        if each.checked_mul(self.sequences).ok_or(Overflow)? > longest {
+        let needed = if self.cells.full > 0 { each } else { sliding };
+        if needed.checked_mul(self.sequences).ok_or(Overflow)? > longest {
             assumptions.push(Cow::Owned(format!(
                 "the pool holds {longest} tokens, fewer than {} sequences of {}; SGLang queues or retracts requests",
                 self.sequences,
@@ -249,6 +252,12 @@ impl<'a> Plan<'a> {
             )));
         }
         Ok(Sized { tokens, slots, context, used })
+    }
+
+    /// Tokens of the sliding pool that a sequence uses: its window and the page it writes.
+    fn sliding(&self, context: Tokens) -> Result<u64, Overflow> {
+        let last = self.window.checked_add(self.cells.page).ok_or(Overflow)?;
+        Ok(Tokens::new(context.get().min(last)).round_up(self.cells.page)?.get())
     }
 
     /// What so many bytes hold: states first, then keys and values.

@@ -40,15 +40,37 @@ impl Cells {
         }
     }
 
-    /// The pools for so many tokens.
-    pub(super) fn of(&self, tokens: u64) -> Result<Tokens, Overflow> {
-        let full = tokens.checked_next_multiple_of(self.page).ok_or(Overflow)?;
-        Ok(match (self.full, self.sliding) {
-            (_, 0) => Tokens { full, sliding: None },
-            (0, _) => Tokens { full: 0, sliding: Some(full) },
-            (_, _) => Tokens { full, sliding: Some(share(full, self.ratio) / self.page * self.page) },
-        })
+    /// The smallest pools that hold so many tokens in full layers and so many in sliding ones: sliding tokens come with
+    /// full ones.
+    pub(super) fn least(&self, full: u64, sliding: u64) -> Result<Tokens, Overflow> {
+        let paged = |tokens: u64| tokens.checked_next_multiple_of(self.page).ok_or(Overflow);
+        match (self.full, self.sliding) {
+            (_, 0) => Ok(Tokens { full: paged(full)?, sliding: None }),
+            (0, _) => Ok(Tokens { full: 0, sliding: Some(paged(sliding)?) }),
+            (_, _) => {
+                let sliding = paged(sliding)?;
+                let mut full = paged(full.max(for_share(sliding, self.ratio)))?;
+                loop {
+                    let shared = share(full, self.ratio) / self.page * self.page;
+                    if shared >= sliding {
+                        return Ok(Tokens { full, sliding: Some(shared) });
+                    }
+                    full = full.checked_add(self.page).ok_or(Overflow)?;
+                }
+            }
+        }
     }
+}
+
+/// Full tokens whose share is `sliding`, but for the last bit of a double.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a starting point, corrected by whole pages; neither number is negative"
+)]
+fn for_share(sliding: u64, ratio: f64) -> u64 {
+    (sliding as f64 / ratio).ceil() as u64
 }
 
 /// `int(bytes // (full + ratio * sliding))` in double precision.
@@ -117,6 +139,16 @@ mod tests {
         let tokens = Tokens { full: 1280, sliding: Some(128) };
         assert_eq!(admits(tokens, 127, 1).unwrap_err().field, "engine.swa_full_tokens_ratio");
         assert!(admits(tokens, 126, 1).is_ok());
+    }
+
+    #[test]
+    fn the_least_pools_admit_a_request_and_one_page_less_does_not() {
+        for (ratio, page) in [(0.8, 1), (0.8, 64), (0.1, 16), (1.0, 1)] {
+            let cells = Cells { full: 1, sliding: 1, ratio, page };
+            let least = cells.least(4096, 8194).unwrap();
+            assert!(least.sliding.unwrap() >= 8194, "{ratio} {page}");
+            assert!(share(least.full - page, ratio) / page * page < 8194, "{ratio} {page}");
+        }
     }
 
     #[test]
