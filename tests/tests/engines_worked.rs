@@ -212,6 +212,16 @@ fn deepseek_v3_2_costs_788_bytes_a_layer_and_token_in_fp8_on_sglang_in_pages_of_
 }
 
 #[test]
+fn a_draft_layer_on_sglang_has_a_pool_as_long_as_the_models() {
+    // sglang-log/0275: 171,008 tokens, keys of 16 layers 5.22 GiB, of the draft 0.33 GiB.
+    let model = json!({ "spec": { "layers": [full(16, 4, 256)], "mtp": [full(1, 4, 256)] } });
+    let request =
+        |mtp: u64| json!({ "model": model, "engine": { "name": "sglang" }, "context": 171_008, "mtp": mtp });
+    let keys = |mtp: u64| kv(&request(mtp))["by_role"]["k"].as_u64().unwrap();
+    assert_eq!(keys(1) - keys(0), 171_009 * 2048);
+}
+
+#[test]
 fn gemma_3_keeps_every_token_in_every_layer_on_sglang() {
     let layers =
         json!([{ "count": 2, "kind": "window", "kv_heads": 4, "k_dim": 128, "v_dim": 128, "window": 1024 }]);

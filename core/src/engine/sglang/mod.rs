@@ -124,15 +124,20 @@ impl<'a> Plan<'a> {
         options: &'a Options,
         assumptions: &mut Vec<Cow<'static, str>>,
     ) -> Result<Self, PlanError> {
-        if scenario.mtp > 0 {
-            let message = "SGLang's pools for draft layers are not modelled";
-            return Err(PlanError::unsupported("mtp", message).with_value(scenario.mtp));
-        }
-        let mixers = with_borrowed(model)?;
+        let mut mixers = with_borrowed(model)?;
         let sparse =
             mixers.iter().any(|m| matches!(m, Mixer::Mla(a) if a.indexer_dim.is_some() || a.indexer_shared));
         let kv = options::codec(options, model, scenario, sparse, assumptions)?;
         let hybrid = hybrid(model, options, &mixers)?;
+        if scenario.mtp > 0 {
+            if hybrid {
+                let message = "SGLang's sliding pools for draft layers are not modelled";
+                return Err(PlanError::unsupported("mtp", message).with_value(scenario.mtp));
+            }
+            // A draft's layers have a pool of their own, of as many tokens.
+            let drafted = usize::try_from(scenario.mtp).map_err(|_| Overflow)?;
+            mixers.extend(model.mtp_layers().take(drafted).flat_map(|kind| kind.mixers()));
+        }
         let rank = Rank { kv, state: model.state_dtype().unwrap_or(Codec::F32), tp: options.tp_size, hybrid };
         let mut rows: Vec<(Row, u64)> = Vec::with_capacity(8);
         let mut kinds: Vec<(&Mixer, u64)> = Vec::with_capacity(4);
