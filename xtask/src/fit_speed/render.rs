@@ -48,7 +48,7 @@ pub(super) fn page(
     out.push_str(
         "\n## Rows the fit did not see\n\nTen parts, each estimated by figures fitted to the other nine. A bench is one source, one device, one model: it lies in one\n\
          part as a whole. The range stated for a row comes from errors in the other parts, its tails read further out where few benches stand behind it;\n\
-         four fifths of rows should lie inside.\n\n",
+         four fifths of rows should lie inside. The shape of the formula was chosen with these errors in view: a new source may err somewhat more.\n\n",
     );
     table(&mut out, unseen, |_| true);
     out.push_str("\nOne sequence at a time, processors and cards of the lowest grade left out:\n\n");
