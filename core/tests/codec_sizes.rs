@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests {
     use kvplan_core::codec::{Codec, Residual, Side};
+    use kvplan_core::spec::gguf::GgmlType;
     use rstest::rstest;
 
     fn row(codec: Codec, side: Side, heads: u64, dim: u64) -> u64 {
@@ -117,6 +118,20 @@ mod tests {
         let block = codec.layout().block();
         assert_eq!((block.elements, block.bytes), (elements, bytes));
         assert_eq!(row(codec, Side::Key, 2, 128 * elements), 256 * bytes);
+    }
+
+    /// A type has one size, whether a tensor of a file or a row of a cache is stored in it.
+    #[test]
+    fn what_files_store_and_what_caches_store_agree_on_every_ggml_type() {
+        let mut compared = 0;
+        for ty in GgmlType::ALL {
+            if let Some(codec) = Codec::parse_ggml(ty.name()) {
+                let (block, stored) = (codec.layout().block(), ty.layout());
+                assert_eq!((block.elements, block.bytes), (stored.block, stored.bytes), "{}", ty.name());
+                compared += 1;
+            }
+        }
+        assert_eq!(compared, 30);
     }
 
     #[test]

