@@ -83,3 +83,10 @@ fn errors_name_the_field_and_the_value() {
         );
     }
 }
+
+#[test]
+fn a_request_is_an_object_even_where_its_fields_are_listed_in_order() {
+    let listed =
+        r#"["id", "qwen3-8b", null, 1024, null, null, {}, 0, null, null, [], {}, {}, null, {}, false]"#;
+    assert_eq!(answer(&serde_json::from_str(listed).unwrap())["error"]["kind"], "invalid");
+}

@@ -327,6 +327,10 @@ impl Request {
     /// # Errors
     /// The request's `id`, where one could still be read, and the error.
     pub fn parse(text: &[u8]) -> Result<Self, (Option<Value>, PlanError)> {
+        // serde would read a list as a struct's fields in order: a request is an object.
+        if text.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
+            return Err((None, PlanError::invalid("", "a request is a JSON object, not a list")));
+        }
         // The common case in one pass; a request that fails is read again to say where, and because a publisher's
         // config inside it may hold the bare `Infinity` that Python writes.
         if let Ok(request) = serde_json::from_slice(text) {
