@@ -85,8 +85,23 @@ fn errors_name_the_field_and_the_value() {
 }
 
 #[test]
-fn a_request_is_an_object_even_where_its_fields_are_listed_in_order() {
+fn a_list_is_not_an_object_even_where_its_entries_are_the_fields_in_order() {
     let listed =
         r#"["id", "qwen3-8b", null, 1024, null, null, {}, 0, null, null, [], {}, {}, null, {}, false]"#;
     assert_eq!(answer(&serde_json::from_str(listed).unwrap())["error"]["kind"], "invalid");
+    let base = json!({ "model": "qwen3-8b", "context": 8 });
+    for (field, list) in [
+        ("cache", json!(["q8_0"])),
+        ("placement", json!([1, 1, 1, 1, 1])),
+        ("reserve", json!([0, 0])),
+        ("workload", json!([0, 0])),
+        ("what_if", json!(["k=v"])),
+    ] {
+        let mut request = base.clone();
+        request[field] = list;
+        let error = &answer(&request)["error"];
+        assert_eq!((&error["kind"], &error["field"]), (&json!("invalid"), &json!(field)), "{request}");
+    }
+    let error = &answer(&json!({ "model": { "spec": ["toy"] }, "context": 8 }))["error"];
+    assert_eq!((&error["kind"], &error["field"]), (&json!("invalid"), &json!("model.spec")));
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod decimal;
+mod object;
 mod request;
 
 pub use answer::{EngineShown, Kv, ModelShown, Plan, StoreShown};
@@ -67,8 +68,9 @@ pub fn resolve_model(model: &ModelRef) -> Result<Cow<'static, ModelSpec>, PlanEr
     match model {
         ModelRef::Id(id) => catalog::find(id).map(Cow::Borrowed),
         ModelRef::Spec(value) => {
-            let record: crate::spec::SpecFile =
-                serde_path_to_error::deserialize(value).map_err(|e| json_error("model.spec", value, &e))?;
+            let object::Object(record) =
+                serde_path_to_error::deserialize::<_, object::Object<crate::spec::SpecFile>>(value)
+                    .map_err(|e| json_error("model.spec", value, &e))?;
             ModelSpec::try_from(record).map(Cow::Owned).map_err(|e| e.within("model.spec"))
         }
         ModelRef::Hf(config) => hf::import(config).map(Cow::Owned).map_err(|e| e.within("model.hf")),

@@ -1,5 +1,6 @@
 //! The request of the contract, parsed strictly: unknown fields are errors, every quantity is an integer.
 
+use super::object::{Object, object, object_or_null};
 use crate::codec::Codec;
 use crate::engine::{CacheTypes, Engine, EngineName, Scenario};
 use crate::error::PlanError;
@@ -31,13 +32,13 @@ pub struct Request {
     #[serde(default)]
     pub encoder_tokens: Option<u64>,
     /// Codecs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub cache: CacheRequest,
     /// Multi-token-prediction layers kept in the cache.
     #[serde(default)]
     pub mtp: u64,
     /// Hypothetical changes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_or_null")]
     pub what_if: Option<WhatIf>,
     /// Weights (not modelled yet).
     #[serde(default)]
@@ -46,16 +47,16 @@ pub struct Request {
     #[serde(default)]
     pub hardware: Vec<Map<String, Value>>,
     /// Parallelism across devices (only 1 everywhere is modelled yet).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub placement: Placement,
     /// Memory that is not the model's (not modelled yet).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub reserve: Reserve,
     /// Further tenants (not modelled yet).
     #[serde(default)]
     pub extras: Option<Map<String, Value>>,
     /// What a serving sequence usually holds (not modelled yet).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub workload: Workload,
     /// Add the tree of terms to the answer.
     #[serde(default)]
@@ -327,13 +328,9 @@ impl Request {
     /// # Errors
     /// The request's `id`, where one could still be read, and the error.
     pub fn parse(text: &[u8]) -> Result<Self, (Option<Value>, PlanError)> {
-        // serde would read a list as a struct's fields in order: a request is an object.
-        if text.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
-            return Err((None, PlanError::invalid("", "a request is a JSON object, not a list")));
-        }
         // The common case in one pass; a request that fails is read again to say where, and because a publisher's
         // config inside it may hold the bare `Infinity` that Python writes.
-        if let Ok(request) = serde_json::from_slice(text) {
+        if let Ok(Object(request)) = serde_json::from_slice(text) {
             return Ok(request);
         }
         let whole: Value = match crate::spec::json::parse(text) {
@@ -341,6 +338,7 @@ impl Request {
             Err(e) => return Err((None, e.into())),
         };
         serde_path_to_error::deserialize(&whole)
+            .map(|Object(request)| request)
             .map_err(|e| (whole.get("id").cloned(), super::json_error("", &whole, &e)))
     }
 
