@@ -7,60 +7,66 @@ use crate::error::PlanError;
 use crate::spec::ModelSpec;
 use crate::unit::Tokens;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// A question: which model, on which engine, for how many tokens.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+///
+/// Written back, it is the shortest request that reads as the same one: what is absent or at its default is left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// Echoed back.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Value>,
     /// The model.
     pub model: ModelRef,
     /// The engine and its own options; the ideal engine where absent.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<EngineRequest>,
     /// Tokens per sequence, prompt and generated.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<u64>,
     /// Sequences resident at once.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequences: Option<u64>,
     /// Encoder (or image) tokens per sequence.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoder_tokens: Option<u64>,
     /// Codecs.
-    #[serde(default, deserialize_with = "object")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "is_default")]
     pub cache: CacheRequest,
     /// Multi-token-prediction layers kept in the cache.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub mtp: u64,
     /// Hypothetical changes.
-    #[serde(default, deserialize_with = "object_or_null")]
+    #[serde(default, deserialize_with = "object_or_null", skip_serializing_if = "Option::is_none")]
     pub what_if: Option<WhatIf>,
     /// Weights (not modelled yet).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<Map<String, Value>>,
     /// Devices (not modelled yet).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hardware: Vec<Map<String, Value>>,
     /// Parallelism across devices (only 1 everywhere is modelled yet).
-    #[serde(default, deserialize_with = "object")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "is_default")]
     pub placement: Placement,
     /// Memory that is not the model's (not modelled yet).
-    #[serde(default, deserialize_with = "object")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "is_default")]
     pub reserve: Reserve,
     /// Further tenants (not modelled yet).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extras: Option<Map<String, Value>>,
     /// What a serving sequence usually holds (not modelled yet).
-    #[serde(default, deserialize_with = "object")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "is_default")]
     pub workload: Workload,
     /// Add the tree of terms to the answer.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub explain: bool,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A model by catalogue id, or carried in the request.
@@ -74,6 +80,17 @@ pub enum ModelRef {
     Gguf(Map<String, Value>),
     /// A model spec, short or full.
     Spec(Value),
+}
+
+impl Serialize for ModelRef {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Id(id) => s.serialize_str(id),
+            Self::Hf(config) => s.collect_map([("hf", config)]),
+            Self::Gguf(metadata) => s.collect_map([("gguf", metadata)]),
+            Self::Spec(record) => s.collect_map([("spec", record)]),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for ModelRef {
@@ -133,12 +150,12 @@ impl JsonSchema for ModelRef {
 }
 
 /// The engine and its own options, under its own names.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EngineRequest {
     /// Which engine.
     pub name: EngineName,
     /// Its version; only the modelled one is accepted.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Its options.
     #[serde(flatten)]
@@ -176,22 +193,22 @@ impl JsonSchema for EngineRequest {
 #[serde(deny_unknown_fields)]
 pub struct CacheRequest {
     /// Keys and values at once.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kv: Option<String>,
     /// Keys, latent rows, compressed rows.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub k: Option<String>,
     /// Values.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub v: Option<String>,
     /// Indexer keys.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub indexer: Option<String>,
     /// Recurrent states.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// Convolution states.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conv: Option<String>,
 }
 
