@@ -15,6 +15,7 @@
 //! - [`cpu`]: the twins. `wgsl/quantize/q8_0.wgsl` is `cpu::quantize::q8_0`: same name, same arguments in binding order,
 //!   same walk. [`cpu::oracle`] is attention in f64 with an error bound.
 //! - [`gpu`]: the runner. Adapters, buffers, pipelines, timing, read-back, typed errors; native and browser alike.
+//! - [`model`]: how long a kernel takes: a model fitted to some measured runs, checked on others. No adapter.
 //! - [`quality`]: what a codec does to K, V, logits and attention output on captured activations. No adapter.
 //! - [`op`]: launches with parameters, constants and grid filled in, and [`op::CODECS`], one row per codec.
 //!
@@ -45,6 +46,7 @@
 
 pub mod cpu;
 pub mod gpu;
+pub mod model;
 pub mod op;
 pub mod quality;
 pub mod shader;

@@ -13,6 +13,7 @@ mod attention;
 mod codec;
 mod common;
 mod exact;
+mod model;
 mod movement;
 mod runner;
 mod shaders;
