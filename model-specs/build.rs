@@ -8,12 +8,18 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    embed("models", "MODELS", "NAMES", "model")?;
-    embed("hardware", "DEVICES", "DEVICE_NAMES", "device")
+    let models = embed("models", "MODELS", "NAMES", "model")?;
+    let devices = embed("hardware", "DEVICES", "DEVICE_NAMES", "device")?;
+    let code = format!(
+        "/// The day of the newest record, `YYYY-MM-DD`.\npub static DATE: &str = {:?};\n",
+        models.max(devices)
+    );
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("date.rs"), code)?;
+    Ok(())
 }
 
-/// Writes `$OUT_DIR/{folder}.rs` with the two tables.
-fn embed(folder: &str, table: &str, names: &str, what: &str) -> Result<(), Box<dyn Error>> {
+/// Writes `$OUT_DIR/{folder}.rs` with the two tables; the newest record's day.
+fn embed(folder: &str, table: &str, names: &str, what: &str) -> Result<String, Box<dyn Error>> {
     println!("cargo::rerun-if-changed={folder}");
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join(folder);
     let mut files: Vec<PathBuf> =
@@ -22,6 +28,7 @@ fn embed(folder: &str, table: &str, names: &str, what: &str) -> Result<(), Box<d
     files.sort_by(|a, b| a.file_stem().cmp(&b.file_stem()));
 
     let mut rows = String::new();
+    let mut newest = String::new();
     let mut index: BTreeMap<String, usize> = BTreeMap::new();
     for (row, file) in files.iter().enumerate() {
         let shown = file.display();
@@ -29,6 +36,10 @@ fn embed(folder: &str, table: &str, names: &str, what: &str) -> Result<(), Box<d
         let id = record.get("id").and_then(toml::Value::as_str).ok_or_else(|| format!("{shown}: no `id`"))?;
         if file.file_stem().and_then(|s| s.to_str()) != Some(id) {
             return Err(format!("{shown}: the file must be named after its id `{id}`").into());
+        }
+        let date = record.get("date").and_then(toml::Value::as_str).unwrap_or_default();
+        if date > newest.as_str() {
+            date.clone_into(&mut newest);
         }
         let aliases = record.get("aliases").and_then(toml::Value::as_array).into_iter().flatten();
         for name in std::iter::once(id).chain(aliases.filter_map(toml::Value::as_str)) {
@@ -47,5 +58,5 @@ fn embed(folder: &str, table: &str, names: &str, what: &str) -> Result<(), Box<d
     }
     code.push_str("];\n");
     fs::write(Path::new(&env::var("OUT_DIR")?).join(format!("{folder}.rs")), code)?;
-    Ok(())
+    Ok(newest)
 }

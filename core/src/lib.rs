@@ -9,6 +9,8 @@
 //! 4. [`engine`]: what an engine reserves for those entries: cells, pages, groups, padding; and what it refuses.
 //! 5. [`plan`]: a parsed request walks the road and comes back as a plan.
 //!
+//! [`planner`] is the state of the interactive planners: what is set, what is looked at, and how to take it back.
+//!
 //! [`hardware`] says what a machine holds and how fast it is read, [`speed`] how fast it decodes.
 //!
 //! [`explain`] keeps the reason beside each figure, [`unit`] keeps bytes and tokens integers, [`error`] words what
@@ -22,6 +24,7 @@ pub mod error;
 pub mod explain;
 pub mod hardware;
 pub mod plan;
+pub mod planner;
 pub mod spec;
 pub mod speed;
 pub mod unit;

@@ -17,6 +17,7 @@ pub static EFFICIENCIES: &str = include_str!("../speed/efficiencies.toml");
 
 include!(concat!(env!("OUT_DIR"), "/models.rs"));
 include!(concat!(env!("OUT_DIR"), "/hardware.rs"));
+include!(concat!(env!("OUT_DIR"), "/date.rs"));
 
 /// The row of [`MODELS`] that `name` (an id or an alias, lower case) stands for.
 #[must_use]

@@ -1,6 +1,7 @@
 //! The request of the contract, parsed strictly: unknown fields are errors, every quantity is an integer.
 
 use super::object::{Object, object, object_or_null};
+use crate::cache::Knob;
 use crate::codec::Codec;
 use crate::engine::{CacheTypes, Engine, EngineName, Scenario};
 use crate::error::PlanError;
@@ -213,6 +214,23 @@ pub struct CacheRequest {
 }
 
 impl CacheRequest {
+    /// Sets one knob, `None` for the engine's default. Where `kv` spoke for both sides, the other keeps its codec.
+    pub fn set(&mut self, knob: Knob, codec: Option<String>) {
+        if matches!(knob, Knob::K | Knob::V)
+            && let Some(both) = self.kv.take()
+        {
+            self.k.get_or_insert_with(|| both.clone());
+            self.v.get_or_insert(both);
+        }
+        match knob {
+            Knob::K => self.k = codec,
+            Knob::V => self.v = codec,
+            Knob::Indexer => self.indexer = codec,
+            Knob::State => self.state = codec,
+            Knob::Conv => self.conv = codec,
+        }
+    }
+
     fn parse(&self) -> Result<CacheTypes, PlanError> {
         let one = |field: &str, name: &Option<String>| match name {
             None => Ok(None),
@@ -354,9 +372,26 @@ impl Request {
             Ok(whole) => whole,
             Err(e) => return Err((None, e.into())),
         };
-        serde_path_to_error::deserialize(&whole)
+        Self::from_value(&whole).map_err(|error| (whole.get("id").cloned(), error))
+    }
+
+    /// A request that was read as JSON already.
+    ///
+    /// # Errors
+    /// What is unknown, malformed or missing.
+    pub fn from_value(whole: &Value) -> Result<Self, PlanError> {
+        serde_path_to_error::deserialize(whole)
             .map(|Object(request)| request)
-            .map_err(|e| (whole.get("id").cloned(), super::json_error("", &whole, &e)))
+            .map_err(|e| super::json_error("", whole, &e))
+    }
+
+    /// Whether every codec and every option of the engine is one; what they make of a model is the plan's matter.
+    ///
+    /// # Errors
+    /// `invalid` or `unsupported`, naming the field.
+    pub fn check(&self) -> Result<(), PlanError> {
+        self.cache.parse()?;
+        self.engine().map(drop)
     }
 
     /// The engine asked for, its options parsed.

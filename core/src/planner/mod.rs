@@ -1,0 +1,197 @@
+//! The planner's state: what a person has set, what they look at, and how to take it back.
+//!
+//! The terminal and the browser planner hold one [`Planner`], feed it [`Action`]s and draw what it holds: they differ in
+//! view and input mapping only. A planner asks the same [`Request`] that `kvplan plan` asks, so its figures are the same
+//! figures; nothing here computes a byte.
+//!
+//! - [`state`]: [`State`], everything that is shared by a link: the request, plan A, the view.
+//! - [`field`]: the numbers a person can set, each with its place in the request.
+//! - [`action`]: what can happen, as data.
+//! - [`history`]: undo and redo; a drag or a burst of keys is one step.
+//! - [`link`]: the state as one short line of text, with the versions of rules and data it was made under.
+
+pub mod action;
+pub mod field;
+pub mod history;
+pub mod link;
+pub mod state;
+
+pub use action::{Action, Effect};
+pub use field::{Field, Unit};
+pub use state::{Figure, Lens, Part, State, Tab, Units, View};
+
+use crate::engine::EngineName;
+use crate::error::PlanError;
+use crate::plan::{self, EngineRequest, ModelRef, Plan, Request};
+use crate::spec::ModelSpec;
+use history::History;
+use serde_json::Map;
+use std::borrow::Cow;
+
+/// A state with its history, and the model it names, understood once.
+#[derive(Debug, Clone)]
+pub struct Planner {
+    state: State,
+    history: History,
+    model: Result<Cow<'static, ModelSpec>, PlanError>,
+}
+
+impl Planner {
+    /// A planner that opens on `state`.
+    #[must_use]
+    pub fn new(state: State) -> Self {
+        let model = plan::resolve_model(&state.request.model);
+        Self { state, history: History::default(), model }
+    }
+
+    /// What is set and shown.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The model, or why it is not understood.
+    ///
+    /// # Errors
+    /// As [`plan::resolve_model`].
+    pub fn model(&self) -> Result<&ModelSpec, &PlanError> {
+        self.model.as_deref()
+    }
+
+    /// The plan of what is set.
+    ///
+    /// # Errors
+    /// As [`plan::plan`].
+    pub fn plan(&self) -> Result<Plan, PlanError> {
+        self.plan_of(&self.state.request)
+    }
+
+    /// The plan of a request for the same model: a point of a curve, a cell of a table, a previewed change.
+    ///
+    /// # Errors
+    /// As [`plan::plan_model`].
+    pub fn plan_of(&self, request: &Request) -> Result<Plan, PlanError> {
+        plan::plan_model(self.model.as_ref().map_err(Clone::clone)?, request)
+    }
+
+    /// What was set before the last change: the other end of the "last change" line.
+    #[must_use]
+    pub fn before(&self) -> Option<&Request> {
+        self.history.before()
+    }
+
+    /// Steps that can be undone and redone.
+    #[must_use]
+    pub fn steps(&self) -> (usize, usize) {
+        self.history.steps()
+    }
+
+    /// Lets an action happen.
+    ///
+    /// # Errors
+    /// [`PlanError`] where the action is no valid input at all (an unknown codec, an engine's option on another
+    /// engine); the state is then what it was. An input that an engine refuses is a valid state: its plan is the error.
+    pub fn update(&mut self, action: Action) -> Result<Effect, PlanError> {
+        let burst = action.burst();
+        let mut next = self.state.clone();
+        let mut effect = Effect::default();
+        match action {
+            Action::Undo => return Ok(self.walk(History::undo)),
+            Action::Redo => return Ok(self.walk(History::redo)),
+            Action::Settle => {
+                self.history.settle();
+                return Ok(effect);
+            }
+            Action::Model(model) => next.request.model = model,
+            Action::Adopt(request) => next.request = *request,
+            Action::Engine(name) => set_engine(&mut next.request, name, &mut effect),
+            Action::EngineOption { name, value } => {
+                let engine = next.request.engine.get_or_insert_with(|| engine_request(EngineName::default()));
+                match value {
+                    Some(value) => engine.options.insert(name, value),
+                    None => engine.options.remove(&name),
+                };
+            }
+            Action::Cache { knob, codec } => {
+                next.request.cache.set(knob, codec);
+                field::unshadow_codec(&mut next.request, knob, &mut effect);
+            }
+            Action::Set { field, to } | Action::Drag { field, to } => {
+                field.set(&mut next.request, to)?;
+                field::unshadow(&mut next.request, field, &mut effect);
+            }
+            Action::Devices(devices) => next.request.hardware = devices,
+            Action::Pin => next.pinned = Some(Box::new(next.request.clone())),
+            Action::Unpin => next.pinned = None,
+            Action::SwapPinned => {
+                if let Some(pinned) = &mut next.pinned {
+                    std::mem::swap(pinned.as_mut(), &mut next.request);
+                }
+            }
+            Action::Tab(tab) => next.view.tab = tab,
+            Action::Lens(lens) => next.view.lens = lens,
+            Action::Select(figure) => next.view.figure = figure,
+            Action::Units(units) => next.view.units = units,
+            Action::ExactBytes(exact) => next.view.exact_bytes = exact,
+        }
+        next.request.check()?;
+        self.enter(next, burst, &mut effect);
+        Ok(effect)
+    }
+
+    /// Takes a step, where it is one: a new view alone can be shared, not undone.
+    fn enter(&mut self, next: State, burst: Option<Field>, effect: &mut Effect) {
+        effect.view = next.view != self.state.view;
+        effect.inputs = next.request != self.state.request || next.pinned != self.state.pinned;
+        if !effect.inputs {
+            self.state.view = next.view;
+            return;
+        }
+        let moved = next.request.model != self.state.request.model;
+        let last = std::mem::replace(&mut self.state, next);
+        self.history.push(last, burst);
+        if moved {
+            self.model = plan::resolve_model(&self.state.request.model);
+        }
+    }
+
+    fn walk(&mut self, step: impl FnOnce(&mut History, &mut State) -> bool) -> Effect {
+        let inputs = step(&mut self.history, &mut self.state);
+        if inputs {
+            self.model = plan::resolve_model(&self.state.request.model);
+        }
+        Effect { inputs, ..Effect::default() }
+    }
+
+    /// Shows another state, from a link or a file, as one step that can be undone.
+    pub fn open(&mut self, state: State) -> Effect {
+        let mut effect = Effect::default();
+        self.enter(state, None, &mut effect);
+        effect
+    }
+
+    /// Opens a model and keeps everything else.
+    ///
+    /// # Errors
+    /// As [`Planner::update`].
+    pub fn open_model(&mut self, model: ModelRef) -> Result<Effect, PlanError> {
+        self.update(Action::Model(model))
+    }
+}
+
+fn engine_request(name: EngineName) -> EngineRequest {
+    EngineRequest { name, version: None, options: Map::new() }
+}
+
+/// Another engine; the options of the last one mean nothing to it.
+fn set_engine(request: &mut Request, name: EngineName, effect: &mut Effect) {
+    if request.engine.as_ref().is_some_and(|engine| engine.name == name) {
+        return;
+    }
+    if let Some(last) = request.engine.replace(engine_request(name)) {
+        effect.dropped.extend(last.options.into_iter().map(|(option, _)| option));
+    }
+}
+
+#[cfg(test)]
+mod tests;
