@@ -8,8 +8,7 @@ use crate::reflect::{Params, Reflected};
 /// The table, one constant per shader so that a misspelt name does not compile, and one struct per parameter block.
 pub(crate) fn table(shaders: Vec<Reflected>) -> Result<String, String> {
     let mut blocks: BTreeMap<String, Params> = BTreeMap::new();
-    for shader in &shaders {
-        let Some(params) = &shader.params else { continue };
+    for (shader, params) in shaders.iter().flat_map(|shader| shader.params.iter().map(move |p| (shader, p))) {
         let known = blocks.entry(params.name.clone()).or_insert_with(|| params.clone());
         if known != params {
             return Err(format!("{}: `{}` is another struct elsewhere", shader.name, params.name));
@@ -62,7 +61,7 @@ fn write_shader(out: &mut String, shader: &Reflected, name: &str) -> Result<(), 
 }
 
 fn write_params(out: &mut String, params: &Params) -> Result<(), Error> {
-    writeln!(out, "/// Parameters of the shaders whose uniform is `{}`.", params.name)?;
+    writeln!(out, "/// `{}` of the shaders' parameters.", params.name)?;
     writeln!(out, "#[derive(Debug, Clone, Copy, PartialEq, Default)]\npub struct {} {{", params.name)?;
     for (field, ty) in &params.fields {
         writeln!(out, "/// As in the shader.\npub {field}: {ty},")?;
@@ -70,8 +69,9 @@ fn write_params(out: &mut String, params: &Params) -> Result<(), Error> {
     writeln!(out, "}}\nimpl {} {{", params.name)?;
     writeln!(out, "/// The uniform's bytes, padded to 16.\n#[must_use] pub fn bytes(&self) -> Vec<u8> {{")?;
     writeln!(out, "let mut bytes = Vec::new();")?;
-    for (field, _) in &params.fields {
-        writeln!(out, "bytes.extend(self.{field}.to_le_bytes());")?;
+    for (field, ty) in &params.fields {
+        let part = if matches!(ty.as_str(), "u32" | "f32") { "to_le_bytes" } else { "bytes" };
+        writeln!(out, "bytes.extend(self.{field}.{part}());")?;
     }
     writeln!(out, "bytes.resize(bytes.len().next_multiple_of(16), 0);\nbytes\n}}\n}}")
 }

@@ -1,10 +1,15 @@
-//! `#import shared/bits` takes in a file of `wgsl/` once. Three forms more:
+//! `#import shared/bits` takes in a file of `wgsl/` once. More forms:
 //!
-//! - `#import layout/q8_0`: the block of that codec as `kvplan-core` lays it out (`Q8_0_ELEMENTS`, `Q8_0_BYTES`).
-//! - `#import kv/f16 as k`: the same file with every `kv_` renamed to `k_`, so that one decoder serves both sides.
-//! - `#import kv/* as k`: a template; one shader per file of `kv/`, named after the template and the file.
+//! - `#import layout/q8_0`: the block of that codec as `kvplan-core` lays it out (`Q8_0_ELEMENTS`, `Q8_0_BYTES`, and the
+//!   offset of each field of the block: `Q8_0_QS`). `#import layout/kivi2.key as K` is one side of a codec whose sides
+//!   differ, under the prefix `K`; see [`layout`](fn@layout) for the constants of each packing.
+//! - `#import kv/f16 as k`: the same file with every `kv_` renamed to `k_`, so that one decoder serves both sides. An
+//!   import `as kv` inside such a file is renamed with it.
+//! - `#import kv/* as src`: a template; one shader per file of `kv/`, named after the template and the file.
+//! - `#import kv/*.key as k` and `#import kv/*.value as v`: a template over the codecs of `pairs.txt`. With both, one
+//!   shader per codec, named after it; with one, a shader per decoder that some codec uses on that side.
 
-use kvplan_core::codec::Codec;
+use kvplan_core::codec::{Block, Codec, Packing};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -14,27 +19,64 @@ pub(crate) struct Sources(pub(crate) BTreeMap<String, String>);
 /// Folders of parts: no shader of their own.
 const PARTS: [&str; 2] = ["shared/", "kv/"];
 
+/// The list of codecs and the decoders of their sides.
+const PAIRS: &str = "pairs";
+
+/// One codec's decoders, by file of `kv/`.
+struct Pair<'a> {
+    codec: &'a str,
+    key: &'a str,
+    value: &'a str,
+}
+
 impl Sources {
     /// Every shader's name and expanded text, in order of name.
     pub(crate) fn expand(&self) -> Result<Vec<(String, String)>, String> {
         let mut shaders = Vec::new();
         for (name, text) in &self.0 {
-            if PARTS.iter().any(|folder| name.starts_with(folder)) {
+            if name == PAIRS || PARTS.iter().any(|folder| name.starts_with(folder)) {
                 continue;
             }
-            let template = text.lines().find_map(|line| line.strip_prefix("#import ")?.split_once("/*"));
-            let Some((folder, _)) = template else {
-                shaders.push((name.clone(), self.shader(name, text)?));
-                continue;
-            };
-            let prefix = format!("{folder}/");
-            for part in self.0.keys().filter_map(|part| part.strip_prefix(&prefix)) {
-                let text = text.replace(&format!("{prefix}*"), &format!("{prefix}{part}"));
-                let name = format!("{name}/{part}");
+            for (part, text) in self.instances(text)? {
+                let name = part.map_or_else(|| name.clone(), |part| format!("{name}/{part}"));
                 shaders.push((name.clone(), self.shader(&name, &text)?));
             }
         }
+        shaders.sort();
         Ok(shaders)
+    }
+
+    /// What a file becomes: itself, or one text per part of its template.
+    fn instances(&self, text: &str) -> Result<Vec<(Option<String>, String)>, String> {
+        let imports = |what: &str| text.lines().any(|l| l.starts_with("#import kv/*") && l.contains(what));
+        let named = |parts: BTreeSet<&str>, from: &str| {
+            let with = |part: &&str| (Some((*part).to_owned()), text.replace(from, &format!("kv/{part}")));
+            parts.iter().map(with).collect()
+        };
+        Ok(match (imports("*.key"), imports("*.value"), imports("* as")) {
+            (true, true, _) => {
+                let with = |pair: Pair<'_>| {
+                    let text = text.replace("kv/*.key", &format!("kv/{}", pair.key));
+                    (Some(pair.codec.to_owned()), text.replace("kv/*.value", &format!("kv/{}", pair.value)))
+                };
+                self.pairs()?.into_iter().map(with).collect()
+            }
+            (true, ..) => named(self.pairs()?.iter().map(|pair| pair.key).collect(), "kv/*.key"),
+            (_, true, _) => named(self.pairs()?.iter().map(|pair| pair.value).collect(), "kv/*.value"),
+            (.., true) => named(self.0.keys().filter_map(|part| part.strip_prefix("kv/")).collect(), "kv/*"),
+            (false, false, false) => vec![(None, text.to_owned())],
+        })
+    }
+
+    fn pairs(&self) -> Result<Vec<Pair<'_>>, String> {
+        let text = self.0.get(PAIRS).map_or("", String::as_str);
+        let lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+        lines
+            .map(|line| match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+                [codec, key, value] => Ok(Pair { codec, key, value }),
+                _ => Err(format!("{PAIRS}: `{line}` is not a codec and two decoders")),
+            })
+            .collect()
     }
 
     fn shader(&self, name: &str, text: &str) -> Result<String, String> {
@@ -62,13 +104,14 @@ impl Sources {
                 }
                 continue;
             };
-            let (part, alias) =
+            let (part, own) =
                 import.trim().split_once(" as ").map_or((import.trim(), None), |(p, a)| (p, Some(a)));
+            let alias = if own == Some("kv") { alias.or(own) } else { own };
             if !seen.insert((part.to_owned(), alias.map(str::to_owned))) {
                 continue;
             }
-            if let Some(codec) = part.strip_prefix("layout/") {
-                layout(codec, out)?;
+            if let Some(name) = part.strip_prefix("layout/") {
+                layout(name, alias, out)?;
             } else {
                 let text = self.0.get(part).ok_or_else(|| format!("no `{part}.wgsl` to import"))?;
                 self.inline(text, alias, seen, out)?;
@@ -96,16 +139,42 @@ fn renamed(code: &str, alias: &str) -> String {
     out + rest
 }
 
-fn layout(name: &str, out: &mut String) -> Result<(), String> {
+/// The constants of a codec (`q8_0`), or of one side of it (`kivi2.key`), under the codec's name in capitals or the alias.
+///
+/// `ELEMENTS` and `BYTES` of a block always (of a record, for a format that stores one per vector), and `RESIDUAL`, the
+/// tokens of the window. `EXTRA`: bytes per vector besides its blocks. `TOKENS`: tokens per record. A field of the block
+/// by its name: its offset.
+fn layout(name: &str, alias: Option<&str>, out: &mut String) -> Result<(), String> {
+    let (name, side) = name.split_once('.').map_or((name, None), |(name, side)| (name, Some(side)));
     let codec = Codec::parse(name).ok_or_else(|| format!("`{name}` is no codec"))?;
     let sides = codec.layout();
-    let key = sides.key.packing.block();
-    if sides.key != sides.value {
-        return Err(format!("`{name}` lays out K and V differently: name a side"));
+    let side = match side {
+        Some("key") => sides.key,
+        Some("value") => sides.value,
+        Some(other) => return Err(format!("`{name}` has no side `{other}`: `key` and `value` are sides")),
+        None if sides.key == sides.value => sides.key,
+        None => return Err(format!("`{name}` lays out K and V differently: name a side")),
+    };
+    let (block, extra, tokens) = match side.packing {
+        Packing::Row(block) | Packing::Channel(block) => (block, None, None),
+        Packing::Head { block, extra, .. } | Packing::Rate { block, extra } => (block, Some(extra), None),
+        Packing::Entry { dim, bytes } => (Block::new(dim, bytes), None, None),
+        Packing::TokenGroup { tokens, bytes } => (Block::new(1, bytes), None, Some(tokens)),
+    };
+    let prefix = alias.map_or_else(|| codec.name().to_ascii_uppercase(), str::to_owned);
+    let sizes = [
+        ("ELEMENTS", Some(block.elements)),
+        ("BYTES", Some(block.bytes)),
+        ("RESIDUAL", Some(side.residual.window())),
+        ("EXTRA", extra),
+        ("TOKENS", tokens),
+    ];
+    let sizes = sizes.into_iter().filter_map(|(what, value)| Some((what.to_owned(), value?)));
+    let fields = sides.fields.iter().map(|field| (field.name.to_ascii_uppercase(), field.offset));
+    for (what, value) in sizes.chain(fields) {
+        writeln!(out, "const {prefix}_{what}: u32 = {value}u;").map_err(|error| error.to_string())?;
     }
-    let prefix = codec.name().to_ascii_uppercase();
-    writeln!(out, "const {prefix}_ELEMENTS: u32 = {}u;", key.elements).map_err(|error| error.to_string())?;
-    writeln!(out, "const {prefix}_BYTES: u32 = {}u;", key.bytes).map_err(|error| error.to_string())
+    Ok(())
 }
 
 #[cfg(test)]
@@ -126,11 +195,32 @@ mod tests {
     #[test]
     fn a_template_gives_one_shader_per_part_with_its_names_renamed() {
         let files = sources(&[
-            ("kv/f16", "fn kv_load() { my_kv_x(kv_words); }"),
-            ("t", "#import kv/* as k\n#import kv/* as v\n"),
+            ("kv/f16", "#import shared/r as kv\nfn kv_load() { my_kv_x(kv_words); }"),
+            ("shared/r", "fn kv_at() {}"),
+            ("t", "#import kv/* as k\n"),
         ]);
-        let text = "fn k_load() { my_kv_x(k_words); }\nfn v_load() { my_kv_x(v_words); }\n".to_owned();
+        let text = "fn k_at() {}\nfn k_load() { my_kv_x(k_words); }\n".to_owned();
         assert_eq!(files.expand().unwrap(), [("t/f16".to_owned(), text)]);
+    }
+
+    #[test]
+    fn a_template_over_both_sides_gives_one_shader_per_codec_and_over_one_side_one_per_decoder() {
+        let files = sources(&[
+            ("kv/a", "fn kv_a() {}"),
+            ("kv/b", "fn kv_b() {}"),
+            ("pairs", "# codec key value\none a a\nmixed a b\n"),
+            ("both", "#import kv/*.key as k\n#import kv/*.value as v\n"),
+            ("keys", "#import kv/*.key as k\n"),
+        ]);
+        let expanded = [
+            ("both/mixed", "fn k_a() {}\nfn v_b() {}\n"),
+            ("both/one", "fn k_a() {}\nfn v_a() {}\n"),
+            ("keys/a", "fn k_a() {}\n"),
+        ]
+        .map(|(name, text)| (name.to_owned(), text.to_owned()));
+        assert_eq!(files.expand().unwrap(), expanded);
+        let error = sources(&[("pairs", "one a"), ("both", "#import kv/*.key as k")]).expand().unwrap_err();
+        assert!(error.contains("`one a`"), "{error}");
     }
 
     #[test]
@@ -139,10 +229,35 @@ mod tests {
         assert!(error.contains("x:") && error.contains("shared/nothing"), "{error}");
     }
 
+    fn constants(import: &str) -> Vec<(String, u64)> {
+        let expanded = sources(&[("x", import)]).expand().unwrap();
+        let lines = expanded[0].1.lines().map(|line| {
+            let (name, value) = line.strip_prefix("const ").unwrap().split_once(": u32 = ").unwrap();
+            (name.to_owned(), value.trim_end_matches("u;").parse().unwrap())
+        });
+        lines.collect()
+    }
+
+    /// ggml-common.h: block_q5_1 is two halves, a word of fifth bits and 16 bytes of nibbles.
     #[test]
     fn a_layout_comes_from_the_codec() {
-        let files = sources(&[("x", "#import layout/q4_0")]);
-        let text = "const Q4_0_ELEMENTS: u32 = 32u;\nconst Q4_0_BYTES: u32 = 18u;\n".to_owned();
-        assert_eq!(files.expand().unwrap(), [("x".to_owned(), text)]);
+        let expected =
+            [("ELEMENTS", 32), ("BYTES", 24), ("RESIDUAL", 0), ("D", 0), ("M", 2), ("QH", 4), ("QS", 8)];
+        assert_eq!(constants("#import layout/q5_1"), expected.map(|(name, n)| (format!("Q5_1_{name}"), n)));
+    }
+
+    /// KIVI, 2 bits: 32 codes, f16 scale and f16 minimum; 128 tokens in f16. TurboQuant's keys carry an f16 norm.
+    #[test]
+    fn a_side_has_its_own_constants() {
+        let expected = [("K_ELEMENTS", 32), ("K_BYTES", 12), ("K_RESIDUAL", 128)];
+        assert_eq!(
+            constants("#import layout/kivi2.key as K"),
+            expected.map(|(name, n)| (name.to_owned(), n))
+        );
+        let extra = constants("#import layout/turboquant_k3v4_nc.key as K");
+        assert!(extra.contains(&("K_EXTRA".to_owned(), 2)), "{extra:?}");
+        let error = sources(&[("x", "#import layout/kivi2")]).expand().unwrap_err();
+        assert!(error.contains("name a side"), "{error}");
+        assert!(sources(&[("x", "#import layout/kivi2.keys as K")]).expand().is_err());
     }
 }

@@ -14,7 +14,8 @@ pub(crate) struct Reflected {
     pub(crate) bindings: Vec<Binding>,
     pub(crate) overrides: Vec<String>,
     pub(crate) constants: Vec<(String, u32)>,
-    pub(crate) params: Option<Params>,
+    /// The parameters' struct, after the structs it is made of.
+    pub(crate) params: Vec<Params>,
 }
 
 pub(crate) struct Binding {
@@ -26,11 +27,12 @@ pub(crate) struct Binding {
     pub(crate) size: String,
 }
 
-/// The uniform struct: 4-byte scalars one after the other.
+/// The uniform struct, or one inside it: 4-byte scalars and structs one after the other, without gaps.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Params {
     pub(crate) name: String,
-    pub(crate) fields: Vec<(String, &'static str)>,
+    /// Name and Rust type of each field.
+    pub(crate) fields: Vec<(String, String)>,
 }
 
 pub(crate) fn shader(name: &str, source: String) -> Result<Reflected, String> {
@@ -40,13 +42,13 @@ pub(crate) fn shader(name: &str, source: String) -> Result<Reflected, String> {
         .map_err(|error| error.emit_to_string(&source))?;
     lint::check(&module)?;
     let mut bindings = Vec::new();
-    let mut params = None;
+    let mut params = Vec::new();
     for (_, variable) in module.global_variables.iter() {
         let Some(resource) = &variable.binding else { continue };
         let name = variable.name.clone().unwrap_or_default();
         let access = match variable.space {
             AddressSpace::Uniform => {
-                params = Some(uniform(&module, variable)?);
+                structure(&module, variable.ty, &mut params)?;
                 "Uniform"
             }
             AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => "ReadWrite",
@@ -79,26 +81,41 @@ pub(crate) fn shader(name: &str, source: String) -> Result<Reflected, String> {
     })
 }
 
-fn uniform(module: &Module, variable: &naga::GlobalVariable) -> Result<Params, String> {
-    let ty = module.types.get_handle(variable.ty).map_err(|error| error.to_string())?;
-    let TypeInner::Struct { members, .. } = &ty.inner else {
+/// Adds the struct `ty`, after the structs inside it, and says its name and bytes.
+fn structure(
+    module: &Module,
+    ty: naga::Handle<naga::Type>,
+    found: &mut Vec<Params>,
+) -> Result<(String, u32), String> {
+    let ty = module.types.get_handle(ty).map_err(|error| error.to_string())?;
+    let TypeInner::Struct { members, span } = &ty.inner else {
         return Err("the parameters must be a struct".into());
     };
-    let mut fields = Vec::new();
-    for (member, place) in members.iter().zip(0u32..) {
+    let (mut fields, mut place) = (Vec::new(), 0);
+    for member in members {
         let name = member.name.clone().unwrap_or_default();
         let inner = &module.types.get_handle(member.ty).map_err(|error| error.to_string())?.inner;
-        let rust = match inner {
-            TypeInner::Scalar(scalar) if scalar.width == 4 && scalar.kind == ScalarKind::Uint => "u32",
-            TypeInner::Scalar(scalar) if scalar.width == 4 && scalar.kind == ScalarKind::Float => "f32",
-            _ => return Err(format!("parameter `{name}` is neither u32 nor f32")),
+        let (rust, bytes) = match inner {
+            TypeInner::Scalar(scalar) if scalar.width == 4 && scalar.kind == ScalarKind::Uint => {
+                ("u32".into(), 4)
+            }
+            TypeInner::Scalar(scalar) if scalar.width == 4 && scalar.kind == ScalarKind::Float => {
+                ("f32".into(), 4)
+            }
+            TypeInner::Struct { .. } => structure(module, member.ty, found)?,
+            _ => return Err(format!("parameter `{name}` is neither u32 nor f32 nor a struct of them")),
         };
-        if member.offset != place * 4 {
+        if member.offset != place {
             return Err(format!("parameter `{name}` is not packed"));
         }
+        place += bytes;
         fields.push((name, rust));
     }
-    Ok(Params { name: ty.name.clone().unwrap_or_default(), fields })
+    let name = ty.name.clone().unwrap_or_default();
+    if !found.iter().any(|known| known.name == name) {
+        found.push(Params { name: name.clone(), fields });
+    }
+    Ok((name, *span))
 }
 
 fn size(module: &Module, variable: &naga::GlobalVariable) -> Result<String, String> {

@@ -5,29 +5,23 @@
 #![expect(clippy::print_stdout, reason = "its purpose")]
 #![expect(clippy::cast_precision_loss, reason = "byte counts as the numerator of a rate")]
 
-use kvplan_core::codec::{Codec, CodecError};
+use kvplan_core::codec::Codec;
 use kvplan_kernels::gpu::{Buffer, Choice, Dispatch, Gpu, GpuError, block_on};
-use kvplan_kernels::op::{CODECS, Cache, CodecKernels, Placement, Shape, copy};
+use kvplan_kernels::op::{Beside, CODECS, Cache, CodecKernels, Shape, SideKernels, Tensor, copy};
 
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error(transparent)]
-    Gpu(#[from] GpuError),
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-}
-
-fn main() -> Result<(), Error> {
+fn main() -> Result<(), GpuError> {
     let choice = std::env::args().nth(1).map_or(Choice::Fastest, Choice::Named);
     block_on(run(&choice))
 }
 
-async fn run(choice: &Choice) -> Result<(), Error> {
+async fn run(choice: &Choice) -> Result<(), GpuError> {
     let gpu = Gpu::open(choice).await?;
     let yardstick = copy_rate(&gpu).await?;
     println!("{}: bytes moved per second, a plain copy being 1", gpu.info().name);
     for kernels in CODECS {
-        codec(&gpu, kernels, yardstick).await?;
+        for side in kernels.sides() {
+            codec(&gpu, side, yardstick).await?;
+        }
     }
     println!(
         "\ndecode over f16 being 1 (8 KV heads of 128, 8192 tokens, 1 and 4 query heads each): tokens per second"
@@ -63,17 +57,18 @@ async fn copy_rate(gpu: &Gpu) -> Result<f64, GpuError> {
     Ok((2 * bytes) as f64 / fastest(gpu, &[copy(&src, &dst)?]).await?)
 }
 
-async fn codec(gpu: &Gpu, kernels: &CodecKernels, yardstick: f64) -> Result<(), Error> {
-    let (rows, width) = (8192, 1024);
-    let src = gpu.upload_values("values", &noise(rows * width)).await?;
-    let packed = gpu.buffer("packed", kernels.row_bytes(width)? * u64::from(rows)).await?;
+async fn codec(gpu: &Gpu, side: &SideKernels, yardstick: f64) -> Result<(), GpuError> {
+    let tensor = Tensor { tokens: 8192, heads: 8, head_dim: 128 };
+    let src = gpu.upload_values("values", &noise(tensor)).await?;
+    let packed = gpu.buffer("packed", side.bytes(tensor)?).await?;
     let back = gpu.buffer("back", src.bytes()).await?;
     let moved = (src.bytes() + packed.bytes()) as f64;
-    let encode = moved / fastest(gpu, &[kernels.quantize(rows, width, &src, &packed)?]).await?;
-    let decode = moved / fastest(gpu, &[kernels.dequantize(rows, width, &packed, &back)?]).await?;
+    let encode = moved / fastest(gpu, &side.quantize(tensor, &src, Beside::NOTHING, &packed)?).await?;
+    let decode = moved / fastest(gpu, &[side.dequantize(tensor, &packed, Beside::NOTHING, &back)?]).await?;
     println!(
-        "{:10} quantize {:5.2}  dequantize {:5.2}",
-        kernels.codec,
+        "{:20} {:5} quantize {:5.2}  dequantize {:5.2}",
+        side.codec,
+        format!("{:?}", side.side),
         encode / yardstick,
         decode / yardstick
     );
@@ -81,14 +76,14 @@ async fn codec(gpu: &Gpu, kernels: &CodecKernels, yardstick: f64) -> Result<(), 
 }
 
 /// A packed cache of noise.
-async fn packed(gpu: &Gpu, kernels: &CodecKernels, rows: u32, width: u32) -> Result<Buffer, Error> {
-    let src = gpu.upload_values("values", &noise(rows * width)).await?;
-    let packed = gpu.buffer("cache", kernels.row_bytes(width)? * u64::from(rows)).await?;
-    gpu.run(&[kernels.quantize(rows, width, &src, &packed)?]).await?;
+async fn packed(gpu: &Gpu, side: &SideKernels, tensor: Tensor) -> Result<Buffer, GpuError> {
+    let src = gpu.upload_values("values", &noise(tensor)).await?;
+    let packed = gpu.buffer("cache", side.bytes(tensor)?).await?;
+    gpu.run(&side.quantize(tensor, &src, Beside::NOTHING, &packed)?).await?;
     Ok(packed)
 }
 
-async fn decode(gpu: &Gpu, yardstick: f64, per_kv: u32) -> Result<(), Error> {
+async fn decode(gpu: &Gpu, yardstick: f64, per_kv: u32) -> Result<(), GpuError> {
     let (kv_heads, head_dim, tokens) = (8, 128, 8192);
     let shape = Shape {
         sequences: 1,
@@ -101,21 +96,21 @@ async fn decode(gpu: &Gpu, yardstick: f64, per_kv: u32) -> Result<(), Error> {
         scale: 0.088_388_35,
         sinks: false,
     };
-    let q = gpu.upload_values("q", &noise(shape.heads * head_dim)).await?;
+    let q = gpu.upload_values("q", &noise(Tensor { tokens: 1, heads: shape.heads, head_dim })).await?;
     let lengths = gpu.upload_words("lengths", &[tokens]).await?;
     let parts = gpu.buffer("parts", shape.parts_bytes()).await?;
     let out = gpu.buffer("out", q.bytes()).await?;
     let mut f16 = None;
     for kernels in CODECS {
-        let k = packed(gpu, kernels, tokens, kv_heads * head_dim).await?;
-        let v = packed(gpu, kernels, tokens, kv_heads * head_dim).await?;
-        let cache =
-            Cache { k: &k, v: &v, lengths: &lengths, placement: Placement::Contiguous, sinks: &lengths };
+        let tensor = Tensor { tokens, heads: kv_heads, head_dim };
+        let k = packed(gpu, &kernels.key, tensor).await?;
+        let v = packed(gpu, &kernels.value, tensor).await?;
+        let cache = Cache::new(&k, &v, &lengths);
         let seconds = fastest(gpu, &shape.decode(kernels, &q, cache, &parts, &out)?).await?;
         let f16 = *f16.get_or_insert(seconds);
         let rate = (k.bytes() + v.bytes()) as f64 / seconds / yardstick;
         println!(
-            "{:10} x{per_kv}  {:5.2}  ({rate:.2} of a copy's bytes per second)",
+            "{:20} x{per_kv}  {:5.2}  ({rate:.2} of a copy's bytes per second)",
             kernels.codec,
             f16 / seconds
         );
@@ -123,7 +118,7 @@ async fn decode(gpu: &Gpu, yardstick: f64, per_kv: u32) -> Result<(), Error> {
     Ok(())
 }
 
-async fn prefill(gpu: &Gpu, codec: Codec, head_dim: u32, tokens: u32) -> Result<(), Error> {
+async fn prefill(gpu: &Gpu, codec: Codec, head_dim: u32, tokens: u32) -> Result<(), GpuError> {
     let Some(kernels) = CodecKernels::of(codec) else { return Ok(()) };
     let shape = Shape {
         sequences: 1,
@@ -143,11 +138,11 @@ async fn prefill(gpu: &Gpu, codec: Codec, head_dim: u32, tokens: u32) -> Result<
         );
         return Ok(());
     }
-    let q = gpu.upload_values("q", &noise(tokens * shape.heads * head_dim)).await?;
+    let q = gpu.upload_values("q", &noise(Tensor { tokens, heads: shape.heads, head_dim })).await?;
     let lengths = gpu.upload_words("lengths", &[tokens]).await?;
-    let (k, v) =
-        (packed(gpu, kernels, tokens, head_dim).await?, packed(gpu, kernels, tokens, head_dim).await?);
-    let cache = Cache { k: &k, v: &v, lengths: &lengths, placement: Placement::Contiguous, sinks: &lengths };
+    let tensor = Tensor { tokens, heads: 1, head_dim };
+    let (k, v) = (packed(gpu, &kernels.key, tensor).await?, packed(gpu, &kernels.value, tensor).await?);
+    let cache = Cache::new(&k, &v, &lengths);
     let out = gpu.buffer("out", q.bytes()).await?;
     let scores = gpu.buffer("scores", bytes).await?;
     let fused = fastest(gpu, &[shape.prefill(kernels, &q, cache, &out)?]).await?;
@@ -158,11 +153,11 @@ async fn prefill(gpu: &Gpu, codec: Codec, head_dim: u32, tokens: u32) -> Result<
 }
 
 /// Something like Gaussian values, the same every time.
-fn noise(count: u32) -> Vec<f32> {
+fn noise(tensor: Tensor) -> Vec<f32> {
     let mut state = 0x9e37_79b9u32;
     let mut unit = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         f32::from(u16::try_from(state >> 16).unwrap_or(0)) / 65536.0 - 0.5
     };
-    (0..count).map(|_| (0..4).map(|_| unit()).sum::<f32>()).collect()
+    (0..tensor.elements()).map(|_| (0..4).map(|_| unit()).sum::<f32>()).collect()
 }

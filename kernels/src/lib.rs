@@ -6,12 +6,12 @@
 //!
 //! # What lives where
 //!
-//! - `wgsl/`: one file per kernel. `quantize/`, `dequantize/`, `attention/` and `movement/` are kernels; `kv/` holds one
-//!   decoder per codec, which `attention/*` and `dequantize/rows` take in (`#import kv/* as k` makes one shader per
-//!   decoder); `shared/` holds what several use; `probe/` exists for tests.
-//! - `build.rs`, `build/`: expands imports, validates with naga, lints (what every WebGPU browser grants, no more) and
-//!   reflects. The result is [`shader`]: names, workgroup sizes, bindings, constants, parameter structs. Rust repeats
-//!   none of them by hand.
+//! - `wgsl/`: one file per kernel. `quantize/`, `dequantize/`, `attention/` and `movement/` are kernels; `kv/` holds
+//!   decoders, which `attention/*` and `dequantize/rows` take in; `pairs.txt` names the decoders of each codec's keys and
+//!   values; `shared/` holds what several use; `probe/` exists for tests.
+//! - `build.rs`, `build/`: expands imports (`build/import.rs` lists the forms), validates with naga, lints (what every
+//!   WebGPU browser grants, no more) and reflects. The result is [`shader`]: names, workgroup sizes, bindings, constants,
+//!   parameter structs. Rust repeats none of them by hand.
 //! - [`cpu`]: the twins. `wgsl/quantize/q8_0.wgsl` is `cpu::quantize::q8_0`: same name, same arguments in binding order,
 //!   same walk. [`cpu::oracle`] is attention in f64 with an error bound.
 //! - [`gpu`]: the runner. Adapters, buffers, pipelines, timing, read-back, typed errors; native and browser alike.
@@ -19,12 +19,42 @@
 //! - [`quality`]: what a codec does to K, V, logits and attention output on captured activations. No adapter.
 //! - [`op`]: launches with parameters, constants and grid filled in, and [`op::CODECS`], one row per codec.
 //!
+//! # How a cache is read
+//!
+//! Attention knows tokens, heads and elements; a decoder knows bytes. Between them:
+//!
+//! - [`shader::Geometry`], one per side (`params.k_side`, `params.v_side`): where the side's bytes lie. Rust computes it
+//!   from the codec's layout and the [`op::Arrangement`] ([`op::SideKernels::geometry`]): rows of all heads (ggml), a
+//!   record per head (scales or norms inside), K and V of a head in one slot, scales in a plane of their own, groups over
+//!   tokens with a window in 16 bits.
+//! - `Place` (`shared/place.wgsl`): sequence, token, slot, the sequence's length. The kernel makes it.
+//! - `kv_record(place, head) -> Record`: where one head's vector of one token lies, found once per vector. The common one
+//!   (`#import shared/record as kv`) is arithmetic on the geometry; a decoder with other ideas (a window that depends on
+//!   `place.length`, say) defines its own and stores what it needs in the record.
+//! - `kv_load4(record, element) -> vec4<f32>`: elements `element..element + 4`, `element` a multiple of 4, both counted
+//!   inside the head. Where blocks cross heads, `record.first` is the head's first element in the row.
+//! - `beside[params.kv_side.beside ..][.. beside_words]`: a buffer for what lies outside the cache, shared by both sides
+//!   ([`op::Beside`]): static scales (`#import shared/scale as kv` reads one per tensor, one per head, or 1), tables.
+//!
 //! # Adding a codec
 //!
-//! 1. `wgsl/quantize/NAME.wgsl` (imports `shared/rows`; `UNIT` says how many elements one invocation takes) and
-//!    `wgsl/kv/NAME.wgsl` (`kv_load4`: four elements of a row). Block sizes: `#import layout/NAME`.
-//! 2. Their twins `cpu/quantize/NAME.rs` and `cpu/kv/NAME.rs`.
-//! 3. One row of [`op::CODECS`]. The tests, decode and prefill attention follow from it.
+//! Suppose its keys are `a` and its values `b`; where both sides are alike, one of each does.
+//!
+//! 1. `wgsl/quantize/a.wgsl`: imports `shared/rows`, reads `src` (f32 bits, `[token][head][element]`), writes `dst`: the
+//!    bytes [`kvplan_core::codec`] writes, rows end to end. `const UNIT` is the number of elements one invocation takes; the
+//!    unit must begin on a word of `dst`. Without a `UNIT`, an invocation takes `params.rows_per_unit` rows (1, 2 or 4,
+//!    whatever makes whole words; a row is a head's vector where the layout is per head, else the row of all heads).
+//!    `shared/stream` writes bytes one after the other, `shared/row_scale` divides by the scale beside the cache.
+//! 2. `wgsl/kv/a.wgsl`: `kv_record` and `kv_load4`. Everything the file declares begins with `kv_` (it is imported twice,
+//!    renamed); what both sides may share comes by an import without `as`. `shared/bytes` reads at any byte.
+//! 3. Sizes come from `#import layout/NAME`, or `#import layout/NAME.key as K` where the sides differ: `K_ELEMENTS`,
+//!    `K_BYTES`, `K_EXTRA`, `K_RESIDUAL` and the offsets of the block's fields. Never type one.
+//! 4. The twins: `cpu/quantize/a.rs` (a [`cpu::quantize::Quantize`]) and `cpu/kv/a.rs` (a [`cpu::kv::Decoder`] constant).
+//! 5. One line of `pairs.txt` and one row of `op/table.rs`. [`op::Domain`] says whether the decoder's vectors are turned.
+//!
+//! The tests over [`op::CODECS`], decode and prefill attention, and `kvplan validate` follow from the row. Where the
+//! tests' reference cannot be `Codec::rows` (keys grouped over tokens, say), add how the bytes are made to
+//! `tests/kernels/codec.rs`.
 //!
 //! # What is exact and what is not
 //!
@@ -36,7 +66,8 @@
 //! as much, so `shared/near.wgsl` says when a code that plain f32 gave is certain: in all but one element of 2000.
 //!
 //! *Decoded values are exact* where the device converts f16 subnormals without flushing them (WGSL permits the flush;
-//! no device known to us does it): a code times an f16 scale has at most 19 significant bits.
+//! no device known to us does it): a code times an f16 scale has at most 19 significant bits. Where a scale is an f32, the product is rounded once, as IEEE
+//! 754 does on every device known to us; WGSL permits either neighbour.
 //!
 //! *Attention is not exact*: sums in another order, `exp` good to 3+2|x| ULP. Each output element must lie within the
 //! bound that [`cpu::oracle::attention`] derives for it from the data and from WGSL's accuracy table.

@@ -1,6 +1,8 @@
 //! Attention over a packed cache.
 
-use super::{CodecKernels, Placement, word};
+use kvplan_core::codec::Side;
+
+use super::{Arrangement, Beside, CodecKernels, Placement, SideKernels, Span, Tensor};
 use crate::gpu::{Buffer, Dispatch, GpuError};
 use crate::shader::{self, Attention, Shader};
 
@@ -27,7 +29,7 @@ pub struct Shape {
     pub sinks: bool,
 }
 
-/// A packed cache and what it takes to find a token in it.
+/// A packed cache and what it takes to find a token in it. [`Cache::new`] is the plainest one; set what differs.
 #[derive(Debug, Clone, Copy)]
 pub struct Cache<'a> {
     /// Keys.
@@ -38,8 +40,27 @@ pub struct Cache<'a> {
     pub lengths: &'a Buffer,
     /// Where token t of a sequence lies.
     pub placement: Placement<'a>,
+    /// How K and V share buffers.
+    pub arrangement: Arrangement,
+    /// Scales and tables outside the cache.
+    pub beside: Beside<'a>,
     /// A logit per head; any buffer where the shape has no sinks.
     pub sinks: &'a Buffer,
+}
+
+/// A [`Cache`] without its buffers: what parameters need of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Addressing {
+    /// Tokens per page of the block table; 0 for none.
+    pub page_size: u32,
+    /// Slots of the ring; 0 for none.
+    pub ring: u32,
+    /// How K and V share buffers.
+    pub arrangement: Arrangement,
+    /// The keys' part of what lies beside the cache.
+    pub key: Span,
+    /// The values' part.
+    pub value: Span,
 }
 
 impl Shape {
@@ -73,7 +94,7 @@ impl Shape {
     ///
     /// # Errors
     /// [`GpuError::Arguments`] when no kernel takes the shape.
-    pub fn params(&self, kernels: &CodecKernels, placement: Placement<'_>) -> Result<Attention, GpuError> {
+    pub fn params(&self, kernels: &CodecKernels, addressing: &Addressing) -> Result<Attention, GpuError> {
         let shader = kernels.decode;
         let largest = shader.constant("MAX_HEAD_DIM").unwrap_or(0);
         if !self.head_dim.is_multiple_of(4) || self.head_dim > largest || self.head_dim == 0 {
@@ -84,29 +105,26 @@ impl Shape {
             let (heads, kv_heads, queries) = (self.heads, self.kv_heads, self.queries);
             return super::refuse(shader, format!("{heads} heads over {kv_heads}, {queries} queries"));
         }
-        let row_bytes = kernels
-            .row_bytes(self.kv_heads * self.head_dim)
-            .or_else(|error| super::refuse(shader, error.to_string()))?;
-        let row_bytes = word(shader, "bytes per row", row_bytes)?;
-        let (page_size, ring) = match placement {
-            Placement::Contiguous => (0, 0),
-            Placement::Paged { page_size, .. } => (page_size, 0),
-            Placement::Ring { slots } => (0, slots),
-        };
+        let Addressing { page_size, ring, arrangement, .. } = *addressing;
         if ring > 0 && (self.window == 0 || self.window + self.queries > ring + 1) {
             let (window, queries) = (self.window, self.queries);
             let message = format!("a ring of {ring} cannot hold {queries} queries' window of {window}");
             return super::refuse(shader, message);
         }
+        let side = |side: &SideKernels, beside| {
+            let slots = self.sequences.saturating_mul(self.capacity);
+            let tensor = Tensor { tokens: slots, heads: self.kv_heads, head_dim: self.head_dim };
+            side.geometry(tensor, arrangement, beside)
+        };
         Ok(Attention {
+            k_side: side(&kernels.key, addressing.key)?,
+            v_side: side(&kernels.value, addressing.value)?,
             sequences: self.sequences,
             heads: self.heads,
             kv_heads: self.kv_heads,
             head_dim: self.head_dim,
             queries: self.queries,
             window: self.window,
-            k_row_bytes: row_bytes,
-            v_row_bytes: row_bytes,
             capacity: if ring > 0 { ring } else { self.capacity },
             page_size,
             pages: if page_size > 0 { self.capacity.div_ceil(page_size) } else { 0 },
@@ -139,7 +157,7 @@ impl Shape {
             let (given, needed) = (parts.bytes(), self.parts_bytes());
             return super::refuse(kernels.decode, format!("parts of {given} bytes, {needed} needed"));
         }
-        let params = self.params(kernels, cache.placement)?;
+        let params = self.params(kernels, &cache.addressing(kernels)?)?;
         let per_kv = self.heads / self.kv_heads;
         let group = match per_kv {
             1 | 2 => per_kv,
@@ -150,7 +168,7 @@ impl Shape {
         let split = Dispatch::new(kernels.decode)
             .constant("GROUP", group)
             .params(params.bytes())
-            .buffers([q, cache.k, cache.v, table, cache.lengths, parts])
+            .buffers([q, cache.k, cache.v, table, cache.lengths, cache.beside(), parts])
             .workgroups([params.splits, tiles, self.sequences].map(u64::from));
         let merge = Dispatch::new(&shader::attention::MERGE)
             .params(params.bytes())
@@ -171,7 +189,7 @@ impl Shape {
         out: &'a Buffer,
     ) -> Result<Dispatch<'a>, GpuError> {
         let shader = kernels.prefill;
-        let params = self.params(kernels, cache.placement)?;
+        let params = self.params(kernels, &cache.addressing(kernels)?)?;
         let tile = |name: &str| shader.constant(name).unwrap_or(1);
         let passes = (self.head_dim / 4).div_ceil(tile("PASS_COLUMNS"));
         let columns = if self.head_dim <= 64 { 16 } else { 32 };
@@ -180,7 +198,7 @@ impl Shape {
         Ok(Dispatch::new(shader)
             .constant("COLUMNS", columns)
             .params(params.bytes())
-            .buffers([q, cache.k, cache.v, table, cache.lengths, cache.sinks, out])
+            .buffers([q, cache.k, cache.v, table, cache.lengths, cache.beside(), cache.sinks, out])
             .workgroups(grid.map(u64::from)))
     }
 
@@ -196,38 +214,61 @@ impl Shape {
         scores: &'a Buffer,
         out: &'a Buffer,
     ) -> Result<[Dispatch<'a>; 3], GpuError> {
-        let params = self.params(kernels, cache.placement)?;
+        let params = self.params(kernels, &cache.addressing(kernels)?)?;
         if params.ring > 0 {
-            return super::refuse(kernels.naive_scores, "a ring forgets keys that this form scores");
+            return super::refuse(kernels.key.naive, "a ring forgets keys that this form scores");
         }
         if scores.bytes() < self.scores_bytes() {
             let (given, needed) = (scores.bytes(), self.scores_bytes());
-            return super::refuse(kernels.naive_scores, format!("scores of {given} bytes, {needed} needed"));
+            return super::refuse(kernels.key.naive, format!("scores of {given} bytes, {needed} needed"));
         }
         let table = cache.table();
         let rows = self.sequences * self.heads;
         let groups = |shader: &Shader, count: u32| count.div_ceil(shader.invocations());
         let softmax = &shader::attention::NAIVE_SOFTMAX;
         let grids = [
-            [groups(kernels.naive_scores, self.capacity), self.queries, rows],
+            [groups(kernels.key.naive, self.capacity), self.queries, rows],
             [groups(softmax, self.queries), rows, 1],
-            [groups(kernels.naive_output, self.head_dim / 4), self.queries, rows],
+            [groups(kernels.value.naive, self.head_dim / 4), self.queries, rows],
         ]
         .map(|grid| grid.map(u64::from));
         let launch = |shader| Dispatch::new(shader).params(params.bytes());
         Ok([
-            launch(kernels.naive_scores)
-                .buffers([q, cache.k, table, cache.lengths, scores])
+            launch(kernels.key.naive)
+                .buffers([q, cache.k, table, cache.lengths, cache.beside(), scores])
                 .workgroups(grids[0]),
             launch(softmax).buffers([cache.sinks, scores]).workgroups(grids[1]),
-            launch(kernels.naive_output)
-                .buffers([scores, cache.v, table, cache.lengths, out])
+            launch(kernels.value.naive)
+                .buffers([scores, cache.v, table, cache.lengths, cache.beside(), out])
                 .workgroups(grids[2]),
         ])
     }
 }
 
 impl<'a> Cache<'a> {
+    /// Contiguous, a buffer per side, nothing beside it, no sinks.
+    #[must_use]
+    pub const fn new(k: &'a Buffer, v: &'a Buffer, lengths: &'a Buffer) -> Self {
+        let (placement, arrangement) = (Placement::Contiguous, Arrangement::Rows);
+        Self { k, v, lengths, placement, arrangement, beside: Beside::NOTHING, sinks: lengths }
+    }
+
+    /// What parameters need of it, its parts beside the cache checked against their buffer.
+    fn addressing(&self, kernels: &CodecKernels) -> Result<Addressing, GpuError> {
+        let (page_size, ring) = match self.placement {
+            Placement::Contiguous => (0, 0),
+            Placement::Paged { page_size, .. } => (page_size, 0),
+            Placement::Ring { slots } => (0, slots),
+        };
+        let span = |side| self.beside.span(kernels.decode, side);
+        let (key, value) = (span(Side::Key)?, span(Side::Value)?);
+        Ok(Addressing { page_size, ring, arrangement: self.arrangement, key, value })
+    }
+
+    fn beside(&self) -> &'a Buffer {
+        self.beside.or(self.lengths)
+    }
+
     /// The block table; a cache without one binds its lengths in that place, unread.
     fn table(&self) -> &'a Buffer {
         match self.placement {

@@ -1,138 +1,266 @@
-//! The codecs that have kernels: one row each.
+//! What the kernels know of one codec, and its quantize and dequantize launches.
 
-use kvplan_core::codec::{Codec, CodecError, Side};
+use kvplan_core::codec::{Codec, CodecError, Packing, Side, SideLayout};
 
-use super::word;
-use crate::cpu::kv::{self, Load4};
-use crate::cpu::quantize::{self, Quantize};
+use super::geometry::window_tokens;
+use super::{Arrangement, Span, Tensor, word};
+use crate::cpu::kv::Decoder;
+use crate::cpu::quantize::Quantize;
 use crate::gpu::{Buffer, Dispatch, GpuError};
-use crate::shader::{self, Packed, Rows, Shader};
+use crate::shader::{Packed, Rows, Shader};
 
 /// Everything the kernels know of one codec.
 #[derive(Debug)]
 pub struct CodecKernels {
     /// The codec.
     pub codec: Codec,
-    /// `quantize/*`.
-    pub quantize: &'static Shader,
-    /// Its twin.
-    pub quantize_cpu: Quantize,
-    /// `dequantize/rows` with the codec's decoder.
-    pub dequantize: &'static Shader,
-    /// The decoder's twin, which the twins of `dequantize/rows` and `attention/*` take.
-    pub load4: Load4,
+    /// Keys.
+    pub key: SideKernels,
+    /// Values.
+    pub value: SideKernels,
     /// `attention/decode`.
     pub decode: &'static Shader,
     /// `attention/prefill`.
     pub prefill: &'static Shader,
-    /// `attention/naive_scores`.
-    pub naive_scores: &'static Shader,
-    /// `attention/naive_output`.
-    pub naive_output: &'static Shader,
 }
 
-macro_rules! codecs {
-    ($($codec:ident $shader:ident $twin:ident;)*) => {
-        /// Every codec with kernels, in `kvplan codecs` order.
-        pub static CODECS: &[CodecKernels] = &[$(CodecKernels {
-            codec: Codec::$codec,
-            quantize: &shader::quantize::$shader,
-            quantize_cpu: quantize::$twin,
-            dequantize: &shader::dequantize::rows::$shader,
-            load4: kv::$twin,
-            decode: &shader::attention::decode::$shader,
-            prefill: &shader::attention::prefill::$shader,
-            naive_scores: &shader::attention::naive_scores::$shader,
-            naive_output: &shader::attention::naive_output::$shader,
-        }),*];
-    };
+/// One side of a codec.
+#[derive(Debug)]
+pub struct SideKernels {
+    /// The codec.
+    pub codec: Codec,
+    /// Which side of it.
+    pub side: Side,
+    /// `quantize/*`: what it writes is what `kvplan-core`'s reference writes, token after token.
+    pub quantize: &'static Shader,
+    /// Its twin.
+    pub quantize_cpu: Quantize,
+    /// `dequantize/rows` with the side's decoder.
+    pub dequantize: &'static Shader,
+    /// The decoder's twin, which the twins of `dequantize/rows` and `attention/*` take.
+    pub decoder: Decoder,
+    /// `attention/naive_scores` of keys, `attention/naive_output` of values.
+    pub naive: &'static Shader,
+    /// What the decoder gives.
+    pub domain: Domain,
 }
 
-codecs! {
-    F16 F16 f16;
-    Bf16 BF16 bf16;
-    Fp8E4m3 FP8_E4M3 fp8_e4m3;
-    Q8_0 Q8_0 q8_0;
-    Q4_0 Q4_0 q4_0;
+/// How what a decoder gives relates to the vectors that were quantized.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Domain {
+    /// It is them.
+    Plain,
+    /// It is them turned: whoever attends turns queries alike and outputs back, instead of turning every vector back.
+    Hadamard(Hadamard),
+}
+
+/// y = D₂·H·D₁·x, run by run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hadamard {
+    /// Elements per run; `None` for the whole vector.
+    pub run: Option<u32>,
+    /// D₁: element i is negated where bit i of the words (128 each, over and over) is set; none of it where empty.
+    pub before: &'static [u128],
+    /// D₂, in the same way.
+    pub after: &'static [u128],
+    /// Whether H has its 1/√run. Without, y is √run times as long as x.
+    pub normalized: bool,
+}
+
+/// What lies beside a cache, for both sides: scales of the tensor or of each head as f32, tables.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside<'a> {
+    /// The words; `None` binds another buffer in that place, unread.
+    pub buffer: Option<&'a Buffer>,
+    /// The keys' part of it.
+    pub key: Span,
+    /// The values' part of it.
+    pub value: Span,
+}
+
+impl<'a> Beside<'a> {
+    /// Nothing: every scale is 1.
+    pub const NOTHING: Self =
+        Self { buffer: None, key: Span { first: 0, words: 0 }, value: Span { first: 0, words: 0 } };
+
+    /// One side's part, if it lies in the buffer.
+    pub(super) fn span(&self, shader: &Shader, side: Side) -> Result<Span, GpuError> {
+        let span = match side {
+            Side::Key => self.key,
+            Side::Value => self.value,
+        };
+        let words = self.buffer.map_or(0, |buffer| buffer.bytes() / 4);
+        if u64::from(span.first) + u64::from(span.words) > words {
+            return super::refuse(shader, format!("{span:?} beside the cache, where {words} words are"));
+        }
+        Ok(span)
+    }
+
+    /// The buffer to bind.
+    pub(super) fn or(&self, other: &'a Buffer) -> &'a Buffer {
+        self.buffer.unwrap_or(other)
+    }
 }
 
 impl CodecKernels {
     /// The kernels of a codec.
     #[must_use]
     pub fn of(codec: Codec) -> Option<&'static Self> {
-        CODECS.iter().find(|kernels| kernels.codec == codec)
+        super::CODECS.iter().find(|kernels| kernels.codec == codec)
     }
 
-    /// Bytes of a row of `width` elements (all heads of one token), as `kvplan-core` lays it out.
-    ///
-    /// # Errors
-    /// [`CodecError`] when the layout cannot hold the width.
-    pub fn row_bytes(&self, width: u32) -> Result<u64, CodecError> {
-        Ok(self.codec.row_bytes(Side::Value, 1, u64::from(width))?.get())
+    /// One side.
+    #[must_use]
+    pub const fn side(&self, side: Side) -> &SideKernels {
+        match side {
+            Side::Key => &self.key,
+            Side::Value => &self.value,
+        }
     }
 
-    /// Encodes `rows` rows of `width` values.
+    /// Both sides, keys first.
+    #[must_use]
+    pub const fn sides(&self) -> [&SideKernels; 2] {
+        [&self.key, &self.value]
+    }
+}
+
+impl SideKernels {
+    /// The side's layout.
+    #[must_use]
+    pub const fn layout(&self) -> SideLayout {
+        match self.side {
+            Side::Key => self.codec.layout().key,
+            Side::Value => self.codec.layout().value,
+        }
+    }
+
+    pub(super) const fn packing(&self) -> Packing {
+        self.layout().packing
+    }
+
+    /// What core says, or its refusal.
+    pub(super) fn fits<T>(&self, core: Result<T, CodecError>) -> Result<T, GpuError> {
+        core.or_else(|error| super::refuse(self.quantize, error.to_string()))
+    }
+
+    /// Bytes of the tensor as `kvplan-core` lays it out, its window included.
     ///
     /// # Errors
-    /// [`GpuError::Arguments`] when the layout cannot hold the width or a buffer is too small.
+    /// [`GpuError::Arguments`] when the layout cannot hold the shape.
+    pub fn bytes(&self, tensor: Tensor) -> Result<u64, GpuError> {
+        let Tensor { tokens, heads, head_dim } = tensor;
+        let [tokens, heads, dim] = [tokens, heads, head_dim].map(u64::from);
+        Ok(self.fits(self.codec.store_bytes(self.side, heads, dim, tokens))?.get())
+    }
+
+    /// Parameters of `quantize/*`.
+    ///
+    /// # Errors
+    /// [`GpuError::Arguments`] when the layout cannot hold the shape.
+    pub fn rows(&self, tensor: Tensor, beside: Span) -> Result<Rows, GpuError> {
+        let Tensor { tokens, heads, head_dim } = tensor;
+        let packed = tokens - window_tokens(self.layout().residual, tokens);
+        let (rows, width, row_heads) = match self.packing() {
+            Packing::Head { .. } | Packing::Entry { .. } => {
+                (u64::from(packed) * u64::from(heads), u64::from(head_dim), 1)
+            }
+            Packing::Row(_) | Packing::Rate { .. } | Packing::Channel(_) | Packing::TokenGroup { .. } => {
+                (u64::from(packed), u64::from(heads) * u64::from(head_dim), u64::from(heads))
+            }
+        };
+        let of = |what: &str, n: u64| word(self.quantize, what, n);
+        let bytes = self.fits(self.codec.row_bytes(self.side, row_heads, u64::from(head_dim)))?.get();
+        // The elements are counted in 32 bits too.
+        of("elements", tensor.elements())?;
+        Ok(Rows {
+            rows: of("rows", rows)?,
+            width: of("elements per row", width)?,
+            heads,
+            head_dim,
+            rows_per_unit: match bytes % 4 {
+                0 => 1,
+                2 => 2,
+                _ => 4,
+            },
+            beside: beside.first,
+            beside_words: beside.words,
+        })
+    }
+
+    /// Encodes a tensor: `src` is `[token][head][element]`, `dst` what `kvplan-core`'s reference writes.
+    ///
+    /// # Errors
+    /// [`GpuError::Arguments`] when the layout cannot hold the shape or a buffer is too small.
     pub fn quantize<'a>(
         &self,
-        rows: u32,
-        width: u32,
+        tensor: Tensor,
         src: &'a Buffer,
+        beside: Beside<'a>,
         dst: &'a Buffer,
-    ) -> Result<Dispatch<'a>, GpuError> {
+    ) -> Result<Vec<Dispatch<'a>>, GpuError> {
         let shader = self.quantize;
-        self.packed(shader, rows, width, dst, src)?;
-        let elements = u64::from(rows) * u64::from(width);
-        let unit = u64::from(shader.constant("UNIT").unwrap_or(1));
-        let launch = Dispatch::new(shader).params(Rows { rows, width }.bytes()).buffers([src, dst]);
-        Ok(launch.invocations(elements.div_ceil(unit)))
+        self.room(shader, tensor, dst, src)?;
+        let rows = self.rows(tensor, beside.span(shader, self.side)?)?;
+        let elements = u64::from(rows.rows) * u64::from(rows.width);
+        // Kernels that go by rows have no unit of elements.
+        let units = shader.constant("UNIT").map_or_else(
+            || u64::from(rows.rows).div_ceil(u64::from(rows.rows_per_unit)),
+            |unit| elements.div_ceil(u64::from(unit)),
+        );
+        let launch = Dispatch::new(shader).params(rows.bytes()).buffers([src, beside.or(src), dst]);
+        Ok(vec![launch.invocations(units)])
     }
 
-    /// Decodes `rows` rows of `width` values, a multiple of 4.
+    /// Decodes a tensor, whose `head_dim` is a multiple of 4, into the decoder's [`Domain`].
     ///
     /// # Errors
-    /// As [`CodecKernels::quantize`].
+    /// As [`SideKernels::quantize`].
     pub fn dequantize<'a>(
         &self,
-        rows: u32,
-        width: u32,
+        tensor: Tensor,
         src: &'a Buffer,
+        beside: Beside<'a>,
         dst: &'a Buffer,
     ) -> Result<Dispatch<'a>, GpuError> {
         let shader = self.dequantize;
-        let unit = shader.constant("UNIT").unwrap_or(1);
-        if !width.is_multiple_of(unit) {
-            return super::refuse(
-                shader,
-                format!("rows of {width} elements: a multiple of {unit} is decoded"),
-            );
-        }
-        let row_bytes = self.packed(shader, rows, width, src, dst)?;
-        let params = Packed { rows, width, row_bytes };
-        let launch = Dispatch::new(shader).params(params.bytes()).buffers([src, dst]);
-        Ok(launch.invocations(u64::from(rows) * u64::from(width / unit)))
+        let params = self.packed(tensor, beside.span(shader, self.side)?)?;
+        self.room(shader, tensor, src, dst)?;
+        let unit = u64::from(shader.constant("UNIT").unwrap_or(1));
+        let launch = Dispatch::new(shader).params(params.bytes()).buffers([src, beside.or(src), dst]);
+        Ok(launch.invocations(tensor.elements() / unit))
     }
 
-    /// Bytes per row, where both sides' buffers hold all rows.
-    fn packed(
+    /// Parameters of `dequantize/rows`.
+    ///
+    /// # Errors
+    /// [`GpuError::Arguments`] when the layout cannot hold the shape.
+    pub fn packed(&self, tensor: Tensor, beside: Span) -> Result<Packed, GpuError> {
+        let shader = self.dequantize;
+        let unit = shader.constant("UNIT").unwrap_or(1);
+        if !tensor.head_dim.is_multiple_of(unit) {
+            let message = format!("heads of {} elements: a multiple of {unit} is decoded", tensor.head_dim);
+            return super::refuse(shader, message);
+        }
+        let src_side = self.geometry(tensor, Arrangement::Rows, beside)?;
+        Ok(Packed { src_side, tokens: tensor.tokens })
+    }
+
+    /// Refuses buffers that do not hold the tensor.
+    fn room(
         &self,
         shader: &'static Shader,
-        rows: u32,
-        width: u32,
+        tensor: Tensor,
         packed: &Buffer,
         values: &Buffer,
-    ) -> Result<u32, GpuError> {
-        let row_bytes = self.row_bytes(width).or_else(|error| super::refuse(shader, error.to_string()))?;
-        let rows = u64::from(rows);
-        let (bytes, plain) = (row_bytes.saturating_mul(rows), rows * u64::from(width) * 4);
+    ) -> Result<(), GpuError> {
+        let (bytes, plain) = (self.bytes(tensor)?, tensor.elements().saturating_mul(4));
         if packed.bytes() < bytes || values.bytes() < plain {
             let (packed, values) = (packed.bytes(), values.bytes());
             let message =
                 format!("{bytes} packed and {plain} plain bytes needed, {packed} and {values} given");
             return super::refuse(shader, message);
         }
-        word(shader, "bytes per row", row_bytes)
+        Ok(())
     }
 }

@@ -2,11 +2,15 @@
 
 mod attention;
 mod codec;
+mod geometry;
 mod movement;
+mod table;
 
-pub use attention::{Cache, Shape};
-pub use codec::{CODECS, CodecKernels};
+pub use attention::{Addressing, Cache, Shape};
+pub use codec::{Beside, CodecKernels, Domain, Hadamard, SideKernels};
+pub use geometry::{Arrangement, Span, Tensor};
 pub use movement::{Placement, append, copy};
+pub use table::CODECS;
 
 use crate::gpu::GpuError;
 use crate::shader::Shader;

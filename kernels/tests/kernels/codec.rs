@@ -1,74 +1,105 @@
-//! Quantize and dequantize, byte for byte.
+//! Quantize and dequantize, byte for byte, for both sides of every codec.
 
 use crate::common::{Random, adversarial, bits, fresh, gpu, read, upload, values, words};
-use kvplan_core::codec::Route;
+use kvplan_core::codec::{Axis, Codec, Route, RowCoder};
 use kvplan_kernels::cpu::dequantize;
 use kvplan_kernels::gpu::{GpuError, block_on};
-use kvplan_kernels::op::{CODECS, CodecKernels};
-use kvplan_kernels::shader::{Packed, Rows};
+use kvplan_kernels::op::{Beside, CODECS, CodecKernels, Domain, SideKernels, Span, Tensor};
 
-/// Name, width, values: whole rows of the width.
-fn inputs() -> Vec<(&'static str, u32, Vec<f32>)> {
+/// A name, a tensor's shape and its values.
+struct Input {
+    name: &'static str,
+    tensor: Tensor,
+    values: Vec<f32>,
+}
+
+impl Input {
+    fn new(name: &'static str, heads: u32, head_dim: u32, values: Vec<f32>) -> Self {
+        let tokens = values.len() as u32 / heads / head_dim;
+        Self { name, tensor: Tensor { tokens, heads, head_dim }, values }
+    }
+}
+
+/// What every side of every codec is given. Odd numbers of blocks and of rows are among it.
+fn inputs() -> Vec<Input> {
     let mut random = Random::new(11);
     let spread: Vec<f32> = (0..64 * 40).map(|_| random.finite()).collect();
     // K as models have it: a few channels much larger than the rest.
     let outliers = |random: &mut Random, count: usize, width: usize| -> Vec<f32> {
         (0..count).map(|i| random.normal() * if i % width % 37 == 3 { 30.0 } else { 0.7 }).collect()
     };
+    // As a bf16 model writes them: few significant bits, many ties.
+    let bf16 = random.normals(128 * 500).iter().map(|x| half::bf16::from_f32(*x).to_f32()).collect();
     vec![
-        ("adversarial", 64, adversarial()),
-        ("all exponents", 64, spread),
-        // As a bf16 model writes them: few significant bits, many ties.
-        (
-            "bf16 values",
-            128,
-            random.normals(128 * 500).iter().map(|x| half::bf16::from_f32(*x).to_f32()).collect(),
-        ),
-        ("one block", 32, random.normals(32)),
-        ("an odd number of blocks", 96, random.normals(96 * 7)),
-        ("a head of 64", 64, random.normals(64 * 65)),
-        ("8 heads of 128", 1024, outliers(&mut random, 1024 * 33, 1024)),
-        ("two blocks less one row", 160, random.normals(160 * 13)),
+        Input::new("adversarial", 1, 64, adversarial()),
+        Input::new("all exponents", 1, 64, spread),
+        Input::new("bf16 values", 1, 128, bf16),
+        Input::new("one block", 1, 32, random.normals(32)),
+        Input::new("an odd number of blocks", 3, 32, random.normals(96 * 7)),
+        Input::new("a head of 64", 1, 64, random.normals(64 * 65)),
+        Input::new("8 heads of 128", 8, 128, outliers(&mut random, 1024 * 33, 1024)),
+        Input::new("heads that no block divides", 2, 80, random.normals(160 * 13)),
     ]
 }
 
-fn packed_words(kernels: &CodecKernels, width: u32, rows: u32) -> usize {
-    (kernels.row_bytes(width).unwrap() * u64::from(rows)).div_ceil(4).try_into().unwrap()
+/// Whether the side's layout takes the shape; if not, the kernels must refuse it.
+fn takes(side: &SideKernels, tensor: Tensor) -> bool {
+    side.bytes(tensor).is_ok()
 }
 
-fn twin(kernels: &CodecKernels, width: u32, values: &[f32]) -> Vec<u32> {
-    let rows = values.len() as u32 / width;
-    let mut out = vec![0xDEAD_BEEF; packed_words(kernels, width, rows)];
-    (kernels.quantize_cpu)(&Rows { rows, width }, &bits(values), &mut out);
+/// `kvplan-core`'s coder of the rows that the layout packs on their own.
+fn coder(side: &SideKernels, tensor: Tensor) -> RowCoder {
+    let Tensor { heads, head_dim, .. } = tensor;
+    let width = if side.layout().packing.axis() == Axis::Head { head_dim } else { heads * head_dim };
+    side.codec.rows(side.side, Route::Reference, width as usize).unwrap()
+}
+
+/// The bytes `kvplan-core` writes.
+fn reference(side: &SideKernels, input: &Input) -> Vec<u8> {
+    coder(side, input.tensor).encode(&input.values).unwrap()
+}
+
+fn twin(side: &SideKernels, input: &Input) -> Vec<u32> {
+    let params = side.rows(input.tensor, Span::default()).unwrap();
+    let mut out = vec![0xDEAD_BEEF; side.bytes(input.tensor).unwrap().div_ceil(4) as usize];
+    (side.quantize_cpu)(&params, &bits(&input.values), &[], &mut out);
     out
+}
+
+fn twin_decoded(side: &SideKernels, tensor: Tensor, packed: &[u32]) -> Vec<u32> {
+    let mut out = vec![0; tensor.elements() as usize];
+    dequantize::rows(&side.decoder, &side.packed(tensor, Span::default()).unwrap(), packed, &[], &mut out);
+    out
+}
+
+/// Runs `f` on every side of every codec with every input it takes, and says how many there were.
+fn all(f: impl Fn(&SideKernels, &Input, &str)) {
+    let inputs = inputs();
+    for side in CODECS.iter().flat_map(CodecKernels::sides) {
+        let mut taken = 0;
+        for input in inputs.iter().filter(|input| takes(side, input.tensor)) {
+            f(side, input, &format!("{:?} of {}, {}", side.side, side.codec, input.name));
+            taken += 1;
+        }
+        assert!(taken >= 5, "{} took {taken} inputs", side.codec);
+    }
 }
 
 #[test]
 fn the_twins_encode_as_the_reference_does() {
-    for kernels in CODECS {
-        for (name, width, values) in inputs() {
-            let reference = kernels.codec.encode(Route::Reference, width as usize, &values).unwrap();
-            assert_eq!(twin(kernels, width, &values), words(&reference), "{} of {name}", kernels.codec);
-        }
-    }
+    all(|side, input, what| assert_eq!(twin(side, input), words(&reference(side, input)), "{what}"));
 }
 
 #[test]
 fn the_twins_decode_as_the_reference_does() {
-    for kernels in CODECS {
-        for (name, width, values) in inputs() {
-            let reference = kernels.codec.encode(Route::Reference, width as usize, &values).unwrap();
-            let decoded = kernels.codec.decode(width as usize, &reference).unwrap();
-            let row_bytes = kernels.row_bytes(width).unwrap().try_into().unwrap();
-            let params = Packed { rows: values.len() as u32 / width, width, row_bytes };
-            if width * kernels.codec.layout().key.packing.block().bytes as u32 % 2 == 1 {
-                continue;
-            }
-            let mut out = vec![0; values.len()];
-            dequantize::rows(kernels.load4, &params, &words(&reference), &mut out);
-            assert!(same_numbers(&out, &bits(&decoded)), "{} of {name}", kernels.codec);
+    all(|side, input, what| {
+        if side.domain == Domain::Plain {
+            let encoded = reference(side, input);
+            let decoded = coder(side, input.tensor).decode(&encoded).unwrap();
+            let out = twin_decoded(side, input.tensor, &words(&encoded));
+            assert!(same_numbers(&out, &bits(&decoded)), "{what}");
         }
-    }
+    });
 }
 
 /// Equal bits, any NaN equal to any other (a scale that overflowed to infinity times a code of zero).
@@ -80,54 +111,43 @@ fn same_numbers(a: &[u32], b: &[u32]) -> bool {
 #[test]
 #[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
 fn the_gpu_encodes_as_the_reference_does_and_fills_what_core_predicts() {
-    for kernels in CODECS {
-        for (name, width, input) in inputs() {
-            let rows = input.len() as u32 / width;
-            let reference = kernels.codec.encode(Route::Reference, width as usize, &input).unwrap();
-            let src = values(&input);
-            let dst = fresh(kernels.row_bytes(width).unwrap() * u64::from(rows));
-            assert_eq!(dst.bytes(), reference.len() as u64, "{} of {name}", kernels.codec);
-            block_on(gpu().run(&[kernels.quantize(rows, width, &src, &dst).unwrap()])).unwrap();
-            let got = block_on(gpu().read(&dst)).unwrap();
-            let wrong = got.iter().zip(&reference).position(|(a, b)| a != b);
-            assert_eq!(wrong, None, "first wrong byte; {} of {name}", kernels.codec);
-        }
-    }
+    all(|side, input, what| {
+        let encoded = reference(side, input);
+        let (src, dst) = (values(&input.values), fresh(side.bytes(input.tensor).unwrap()));
+        assert_eq!(dst.bytes(), encoded.len() as u64, "{what}");
+        block_on(gpu().run(&side.quantize(input.tensor, &src, Beside::NOTHING, &dst).unwrap())).unwrap();
+        let got = block_on(gpu().read(&dst)).unwrap();
+        let wrong = got.iter().zip(&encoded).position(|(a, b)| a != b);
+        assert_eq!(wrong, None, "first wrong byte; {what}");
+    });
 }
 
 #[test]
 #[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
 fn the_gpu_decodes_as_the_twin_does() {
-    for kernels in CODECS {
-        for (name, width, input) in inputs() {
-            let rows = input.len() as u32 / width;
-            let packed = twin(kernels, width, &input);
-            let src = upload(&packed);
-            let dst = fresh(input.len() as u64 * 4);
-            block_on(gpu().run(&[kernels.dequantize(rows, width, &src, &dst).unwrap()])).unwrap();
-            let row_bytes = kernels.row_bytes(width).unwrap().try_into().unwrap();
-            let mut out = vec![0; input.len()];
-            dequantize::rows(kernels.load4, &Packed { rows, width, row_bytes }, &packed, &mut out);
-            let got = read(&dst);
-            let wrong = (0..out.len()).find(|i| !same_numbers(&got[*i..=*i], &out[*i..=*i]));
-            assert_eq!(wrong.map(|i| (i, got[i], out[i])), None, "{} of {name}", kernels.codec);
-        }
-    }
+    all(|side, input, what| {
+        let packed = twin(side, input);
+        let (src, dst) = (upload(&packed), fresh(input.values.len() as u64 * 4));
+        block_on(gpu().run(&[side.dequantize(input.tensor, &src, Beside::NOTHING, &dst).unwrap()])).unwrap();
+        let (got, out) = (read(&dst), twin_decoded(side, input.tensor, &packed));
+        let wrong = (0..out.len()).find(|i| !same_numbers(&got[*i..=*i], &out[*i..=*i]));
+        assert_eq!(wrong.map(|i| (i, got[i], out[i])), None, "{what}");
+    });
+}
+
+fn q8_0() -> &'static SideKernels {
+    &CodecKernels::of(Codec::Q8_0).unwrap().key
 }
 
 #[test]
 #[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
 fn one_flipped_bit_in_a_packed_cache_is_caught() {
-    let kernels = &CODECS[3];
-    let input = Random::new(3).normals(64);
-    let mut packed = twin(kernels, 64, &input);
-    let src = upload(&packed);
-    let dst = fresh(256);
+    let input = Input::new("two blocks", 1, 64, Random::new(3).normals(64));
+    let mut packed = twin(q8_0(), &input);
+    let (src, dst) = (upload(&packed), fresh(256));
     packed[5] ^= 1 << 9;
-    block_on(gpu().run(&[kernels.dequantize(1, 64, &src, &dst).unwrap()])).unwrap();
-    let mut out = vec![0; 64];
-    dequantize::rows(kernels.load4, &Packed { rows: 1, width: 64, row_bytes: 68 }, &packed, &mut out);
-    assert!(!same_numbers(&read(&dst), &out));
+    block_on(gpu().run(&[q8_0().dequantize(input.tensor, &src, Beside::NOTHING, &dst).unwrap()])).unwrap();
+    assert!(!same_numbers(&read(&dst), &twin_decoded(q8_0(), input.tensor, &packed)));
 }
 
 #[test]
@@ -141,10 +161,32 @@ fn infinities_and_nan_are_refused_before_upload() {
 
 #[test]
 #[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
-fn a_width_that_no_block_divides_is_refused() {
-    let buffer = fresh(4096);
-    for kernels in &CODECS[3..] {
-        let error = kernels.quantize(1, 40, &buffer, &buffer).unwrap_err();
-        assert!(error.to_string().contains("40"), "{error}");
+fn what_no_layout_holds_or_no_buffer_contains_is_refused() {
+    let (small, large) = (fresh(64), fresh(4096));
+    let tensor = |tokens, head_dim| Tensor { tokens, heads: 1, head_dim };
+    let width = q8_0().quantize(tensor(1, 40), &large, Beside::NOTHING, &large).unwrap_err();
+    assert!(width.to_string().contains("40"), "{width}");
+    let room = q8_0().quantize(tensor(2, 64), &large, Beside::NOTHING, &small).unwrap_err();
+    assert!(room.to_string().contains("136 packed"), "{room}");
+    let key = Span { first: 15, words: 2 };
+    let beside = Beside { buffer: Some(&small), key, ..Beside::NOTHING };
+    let error = q8_0().quantize(tensor(1, 64), &large, beside, &large).unwrap_err();
+    assert!(error.to_string().contains("16 words"), "{error}");
+    let beside = Beside { key, ..Beside::NOTHING };
+    assert!(q8_0().dequantize(tensor(1, 64), &large, beside, &large).is_err());
+}
+
+/// `pairs.txt` and the table of codecs are two lists of the same thing.
+#[test]
+fn every_row_of_the_table_uses_the_shaders_of_its_own_name() {
+    for kernels in CODECS {
+        let name = kernels.codec.name();
+        assert_eq!(kernels.decode.name, format!("attention/decode/{name}"));
+        assert_eq!(kernels.prefill.name, format!("attention/prefill/{name}"));
+        for side in kernels.sides() {
+            assert_eq!(side.codec, kernels.codec);
+            let part = |name: &str| name.rsplit('/').next().map(str::to_owned);
+            assert_eq!(part(side.dequantize.name), part(side.naive.name), "{name}");
+        }
     }
 }

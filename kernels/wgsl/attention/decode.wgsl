@@ -15,12 +15,13 @@
 @group(0) @binding(3) var<storage, read> v_words: array<u32>;
 @group(0) @binding(4) var<storage, read> table: array<u32>;
 @group(0) @binding(5) var<storage, read> lengths: array<u32>;
+@group(0) @binding(6) var<storage, read> beside: array<u32>;
 // Per sequence, head and split: head_dim/4 vectors of the weighted sum, then (max, sum of weights, 0, 0).
-@group(0) @binding(6) var<storage, read_write> parts: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> parts: array<vec4<f32>>;
 
 #import shared/slot
-#import kv/* as k
-#import kv/* as v
+#import kv/*.key as k
+#import kv/*.value as v
 
 const LANES: u32 = 128u;
 const SPLIT: u32 = 256u;
@@ -72,7 +73,6 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
     let group = min(GROUP, per_kv - first_in_kv);
     let first_head = id.z * params.heads + kv_head * per_kv + first_in_kv;
     let columns = params.head_dim / 4u;
-    let column0 = kv_head * params.head_dim;
 
     let length = lengths[id.z];
     let oldest = select(0u, length - min(length, params.window), params.window > 0u);
@@ -87,10 +87,10 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
 
     var highest = vec4<f32>(LOWEST);
     for (var t = lane; t < count; t += LANES) {
-        let row = slot(id.z, begin + t) * params.k_row_bytes;
+        let record = k_record(place(id.z, begin + t, length), kv_head);
         var score = vec4<f32>(0.0f);
         for (var c = 0u; c < columns; c++) {
-            let key = k_load4(row, column0 + c * 4u);
+            let key = k_load4(record, c * 4u);
             score.x += dot(key, queries[c]);
             if GROUP > 1u {
                 score.y += dot(key, queries[columns + c]);
@@ -122,7 +122,7 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
     var o3 = vec4<f32>(0.0f);
     if slice < slices {
         for (var t = slice; t < count; t += slices) {
-            let value = v_load4(slot(id.z, begin + t) * params.v_row_bytes, column0 + column * 4u);
+            let value = v_load4(v_record(place(id.z, begin + t, length), kv_head), column * 4u);
             let weight = weights[t];
             o0 += weight.x * value;
             if GROUP > 1u {

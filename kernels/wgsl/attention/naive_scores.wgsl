@@ -6,11 +6,12 @@
 @group(0) @binding(2) var<storage, read> k_words: array<u32>;
 @group(0) @binding(3) var<storage, read> table: array<u32>;
 @group(0) @binding(4) var<storage, read> lengths: array<u32>;
+@group(0) @binding(5) var<storage, read> beside: array<u32>;
 // Per sequence, head and query: `capacity` scores.
-@group(0) @binding(5) var<storage, read_write> scores: array<f32>;
+@group(0) @binding(6) var<storage, read_write> scores: array<f32>;
 
 #import shared/slot
-#import kv/* as k
+#import kv/*.key as k
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -27,10 +28,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var score = LOWEST;
     if key < length && key <= sees && (params.window == 0u || key + params.window > sees) {
         let query = ((sequence * params.queries + id.y) * params.heads + head) * columns;
-        let row = slot(sequence, key) * params.k_row_bytes;
+        let record = k_record(place(sequence, key, length), kv_head);
         score = 0.0f;
         for (var c = 0u; c < columns; c++) {
-            score += dot(q[query + c], k_load4(row, kv_head * params.head_dim + c * 4u));
+            score += dot(q[query + c], k_load4(record, c * 4u));
         }
         score *= params.scale;
     }

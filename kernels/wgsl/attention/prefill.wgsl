@@ -14,12 +14,13 @@
 @group(0) @binding(3) var<storage, read> v_words: array<u32>;
 @group(0) @binding(4) var<storage, read> table: array<u32>;
 @group(0) @binding(5) var<storage, read> lengths: array<u32>;
-@group(0) @binding(6) var<storage, read> sinks: array<f32>;
-@group(0) @binding(7) var<storage, read_write> out: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> beside: array<u32>;
+@group(0) @binding(7) var<storage, read> sinks: array<f32>;
+@group(0) @binding(8) var<storage, read_write> out: array<vec4<f32>>;
 
 #import shared/slot
-#import kv/* as k
-#import kv/* as v
+#import kv/*.key as k
+#import kv/*.value as v
 
 const LANES: u32 = 128u;
 const QUERIES: u32 = 32u;
@@ -47,7 +48,6 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
     let pass_columns = min(PASS_COLUMNS, columns - first_column);
     let head = id.y;
     let kv_head = head / (params.heads / params.kv_heads);
-    let column0 = kv_head * params.head_dim;
     let first_query = id.x * QUERIES;
     let queries = min(QUERIES, params.queries - first_query);
 
@@ -91,8 +91,8 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
                 if c < width {
                     let query = (sequence * params.queries + first_query + min(r, queries - 1u)) * params.heads + head;
                     stage[c * QUERIES + r] = q[query * columns + chunk + c];
-                    let key = slot(sequence, first_key + min(r, keys - 1u));
-                    stage[256u + c * KEYS + r] = k_load4(key * params.k_row_bytes, column0 + (chunk + c) * 4u);
+                    let key = place(sequence, first_key + min(r, keys - 1u), length);
+                    stage[256u + c * KEYS + r] = k_load4(k_record(key, kv_head), (chunk + c) * 4u);
                 }
             }
             workgroupBarrier();
@@ -153,8 +153,8 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
             for (var i = lane; i < rows * COLUMNS; i += LANES) {
                 let c = i % COLUMNS;
                 if c < pass_columns {
-                    let key = slot(sequence, first_key + block + i / COLUMNS);
-                    stage[i] = v_load4(key * params.v_row_bytes, column0 + (first_column + c) * 4u);
+                    let key = place(sequence, first_key + block + i / COLUMNS, length);
+                    stage[i] = v_load4(v_record(key, kv_head), (first_column + c) * 4u);
                 }
             }
             workgroupBarrier();

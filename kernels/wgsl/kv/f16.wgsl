@@ -1,5 +1,6 @@
-// Reads four elements of a row of f16; `row` is the row's first byte, `element` a multiple of 4.
-fn kv_load4(row: u32, element: u32) -> vec4<f32> {
-    let at = (row >> 2u) + (element >> 1u);
+#import shared/record as kv
+
+fn kv_load4(record: Record, element: u32) -> vec4<f32> {
+    let at = (record.codes >> 2u) + ((record.first + element) >> 1u);
     return vec4<f32>(unpack2x16float(kv_words[at]), unpack2x16float(kv_words[at + 1u]));
 }

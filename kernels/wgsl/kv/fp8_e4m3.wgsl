@@ -1,10 +1,9 @@
-// Reads four elements of a row of FP8 E4M3; `row` is the row's first byte, `element` a multiple of 4.
-fn kv_load4(row: u32, element: u32) -> vec4<f32> {
-    let codes = (vec4<u32>(kv_words[(row + element) >> 2u]) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(0xffu);
-    let magnitude = codes & vec4<u32>(0x7fu);
-    let normal = (magnitude << vec4<u32>(20u)) + vec4<u32>(120u << 23u);
-    let subnormal = bitcast<vec4<u32>>(vec4<f32>(magnitude) * 0.001953125f);
-    let finite = select(normal, subnormal, magnitude < vec4<u32>(8u));
-    let value = select(finite, vec4<u32>(0x7fc00000u), magnitude == vec4<u32>(0x7fu));
-    return bitcast<vec4<f32>>(value | ((codes & vec4<u32>(0x80u)) << vec4<u32>(24u)));
+#import shared/record as kv
+#import shared/bytes as kv
+#import shared/scale as kv
+#import shared/fp8
+
+// FP8 E4M3: a byte per element, its scale beside the cache.
+fn kv_load4(record: Record, element: u32) -> vec4<f32> {
+    return fp8_e4m3_values(kv_bytes4(record.codes + record.first + element)) * kv_scale(record.head);
 }

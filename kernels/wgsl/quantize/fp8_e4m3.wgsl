@@ -1,7 +1,8 @@
-// FP8 E4M3 (finite) at scale 1, half to even, saturating: four elements to a word.
+// FP8 E4M3 (finite) of x/scale, half to even, saturating: four elements to a word.
 
 #import shared/rows
 #import shared/grid
+#import shared/row_scale
 
 const UNIT: u32 = 4u;
 
@@ -43,7 +44,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     }
     var word = 0u;
     for (var i = 0u; i < min(UNIT, end - first); i++) {
-        word |= code(src[first + i]) << (8u * i);
+        word |= code(scaled(first + i)) << (8u * i);
     }
     dst[unit] = word;
 }

@@ -1,5 +1,10 @@
-// What every attention kernel is given, and where a token's row lies.
+// What every attention kernel is given.
+
+#import shared/geometry
+
 struct Attention {
+    k_side: Geometry,
+    v_side: Geometry,
     sequences: u32,
     heads: u32,
     kv_heads: u32,
@@ -8,9 +13,6 @@ struct Attention {
     queries: u32,
     // Tokens a query sees, itself included; 0 for all.
     window: u32,
-    // Bytes of a token's row of K and of V.
-    k_row_bytes: u32,
-    v_row_bytes: u32,
     // Slots of a sequence in a contiguous cache.
     capacity: u32,
     // Tokens per page, and pages per sequence in the block table; 0 for a contiguous cache.

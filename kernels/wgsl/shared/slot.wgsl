@@ -1,3 +1,5 @@
+#import shared/place
+
 // The slot of a sequence's token: contiguous, a ring, or through the block table.
 fn slot(sequence: u32, token: u32) -> u32 {
     var at = token;
@@ -9,4 +11,8 @@ fn slot(sequence: u32, token: u32) -> u32 {
         return page * params.page_size + at % params.page_size;
     }
     return sequence * params.capacity + at;
+}
+
+fn place(sequence: u32, token: u32, length: u32) -> Place {
+    return Place(sequence, token, slot(sequence, token), length);
 }

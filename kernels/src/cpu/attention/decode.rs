@@ -1,29 +1,33 @@
 use super::{LOWEST, dot};
-use crate::cpu::kv::Load4;
-use crate::cpu::shared::slot;
+use crate::cpu::kv::{Decoder, Packed};
+use crate::cpu::shared::place;
 use crate::shader::{self, Attention};
 
 /// `attention/decode.wgsl`. `GROUP` changes which workgroup a head belongs to and nothing else, so heads are walked one
 /// by one.
 #[expect(clippy::too_many_arguments, reason = "one per binding")]
 pub fn decode(
-    load4: Load4,
+    key: &Decoder,
+    value: &Decoder,
     params: &Attention,
     q: &[f32],
     k: &[u32],
     v: &[u32],
     table: &[u32],
     lengths: &[u32],
+    beside: &[u32],
     parts: &mut [f32],
 ) {
     let tokens = shader::attention::decode::F16.constant("SPLIT").unwrap_or(1);
     let dim = params.head_dim as usize;
+    let k = Packed { words: k, beside, geometry: &params.k_side };
+    let v = Packed { words: v, beside, geometry: &params.v_side };
     let per_kv = params.heads / params.kv_heads;
     for sequence in 0..params.sequences {
         let length = lengths[sequence as usize];
         let oldest = if params.window > 0 { length - length.min(params.window) } else { 0 };
         for head in 0..params.heads {
-            let column0 = head / per_kv * params.head_dim;
+            let kv_head = head / per_kv;
             let query = &q[(sequence * params.heads + head) as usize * dim..][..dim];
             for split in 0..params.splits {
                 let begin = (oldest + split * tokens).min(length);
@@ -31,10 +35,11 @@ pub fn decode(
                 let mut weights = Vec::new();
                 let mut top = LOWEST;
                 for t in 0..count {
-                    let row = slot(params, table, sequence, begin + t) * params.k_row_bytes;
+                    let at = place(params, table, sequence, begin + t, length);
+                    let record = (key.record)(&k, at, kv_head);
                     let mut score = 0.0;
                     for c in (0..params.head_dim).step_by(4) {
-                        score += dot(load4(k, row, column0 + c), &query[c as usize..]);
+                        score += dot((key.load4)(&k, record, c), &query[c as usize..]);
                     }
                     score *= params.scale;
                     weights.push(score);
@@ -49,9 +54,10 @@ pub fn decode(
                 let out = &mut parts[part..][..dim + 4];
                 out.fill(0.0);
                 for t in 0..count {
-                    let row = slot(params, table, sequence, begin + t) * params.v_row_bytes;
+                    let at = place(params, table, sequence, begin + t, length);
+                    let record = (value.record)(&v, at, kv_head);
                     for c in (0..params.head_dim).step_by(4) {
-                        let value = load4(v, row, column0 + c);
+                        let value = (value.load4)(&v, record, c);
                         for i in 0..4 {
                             out[c as usize + i] += weights[t as usize] * value[i];
                         }

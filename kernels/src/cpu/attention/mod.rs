@@ -1,4 +1,4 @@
-//! `attention/*`: the same splits and tiles as the shaders, in f32. `load4` is the codec's decoder.
+//! `attention/*`: the same splits and tiles as the shaders, in f32. A decoder per side is what the shaders import.
 
 mod decode;
 mod merge;

@@ -1,18 +1,21 @@
 use super::{LOWEST, dot};
-use crate::cpu::kv::Load4;
-use crate::cpu::shared::slot;
+use crate::cpu::kv::{Decoder, Packed};
+use crate::cpu::shared::place;
 use crate::shader::Attention;
 
 /// `attention/naive_scores.wgsl`.
+#[expect(clippy::too_many_arguments, reason = "one per binding")]
 pub fn naive_scores(
-    load4: Load4,
+    decoder: &Decoder,
     params: &Attention,
     q: &[f32],
     k: &[u32],
     table: &[u32],
     lengths: &[u32],
+    beside: &[u32],
     scores: &mut [f32],
 ) {
+    let k = Packed { words: k, beside, geometry: &params.k_side };
     let per_kv = params.heads / params.kv_heads;
     for z in 0..params.sequences * params.heads {
         let (sequence, head) = (z / params.heads, z % params.heads);
@@ -24,10 +27,11 @@ pub fn naive_scores(
                 let seen = key < length && key <= sees && (params.window == 0 || key + params.window > sees);
                 let mut score = LOWEST;
                 if seen {
-                    let row = slot(params, table, sequence, key) * params.k_row_bytes;
+                    let at = place(params, table, sequence, key, length);
+                    let record = (decoder.record)(&k, at, head / per_kv);
                     score = 0.0;
                     for c in (0..params.head_dim).step_by(4) {
-                        let key = load4(k, row, head / per_kv * params.head_dim + c);
+                        let key = (decoder.load4)(&k, record, c);
                         score += dot(key, &q[(query + c) as usize..]);
                     }
                     score *= params.scale;
@@ -56,15 +60,18 @@ pub fn naive_softmax(params: &Attention, sinks: &[f32], scores: &mut [f32]) {
 }
 
 /// `attention/naive_output.wgsl`.
+#[expect(clippy::too_many_arguments, reason = "one per binding")]
 pub fn naive_output(
-    load4: Load4,
+    decoder: &Decoder,
     params: &Attention,
     weights: &[f32],
     v: &[u32],
     table: &[u32],
     lengths: &[u32],
+    beside: &[u32],
     out: &mut [f32],
 ) {
+    let v = Packed { words: v, beside, geometry: &params.v_side };
     let per_kv = params.heads / params.kv_heads;
     for z in 0..params.sequences * params.heads {
         let (sequence, head) = (z / params.heads, z % params.heads);
@@ -74,8 +81,9 @@ pub fn naive_output(
             for c in (0..params.head_dim).step_by(4) {
                 let mut sum = [0.0f32; 4];
                 for key in 0..lengths[sequence as usize] {
-                    let row = slot(params, table, sequence, key) * params.v_row_bytes;
-                    let value = load4(v, row, head / per_kv * params.head_dim + c);
+                    let at = place(params, table, sequence, key, lengths[sequence as usize]);
+                    let record = (decoder.record)(&v, at, head / per_kv);
+                    let value = (decoder.load4)(&v, record, c);
                     for i in 0..4 {
                         sum[i] += weights[(first + key) as usize] * value[i];
                     }

@@ -1,24 +1,28 @@
 use super::{LOWEST, dot};
-use crate::cpu::kv::Load4;
-use crate::cpu::shared::slot;
+use crate::cpu::kv::{Decoder, Packed};
+use crate::cpu::shared::place;
 use crate::shader::{self, Attention};
 
 /// `attention/prefill.wgsl`: per query, tiles of keys with a running softmax.
 #[expect(clippy::too_many_arguments, reason = "one per binding")]
 pub fn prefill(
-    load4: Load4,
+    key: &Decoder,
+    value: &Decoder,
     params: &Attention,
     q: &[f32],
     k: &[u32],
     v: &[u32],
     table: &[u32],
     lengths: &[u32],
+    beside: &[u32],
     sinks: &[f32],
     out: &mut [f32],
 ) {
     let tile = |name| shader::attention::prefill::F16.constant(name).unwrap_or(1);
     let (queries, keys) = (tile("QUERIES"), tile("KEYS"));
     let dim = params.head_dim as usize;
+    let k = Packed { words: k, beside, geometry: &params.k_side };
+    let v = Packed { words: v, beside, geometry: &params.v_side };
     let per_kv = params.heads / params.kv_heads;
     for sequence in 0..params.sequences {
         let length = lengths[sequence as usize];
@@ -30,7 +34,7 @@ pub fn prefill(
             let oldest = if params.window > 0 { position + 1 - params.window.min(position + 1) } else { 0 };
             let sees = length - params.queries + index;
             for head in 0..params.heads {
-                let column0 = head / per_kv * params.head_dim;
+                let kv_head = head / per_kv;
                 let at = ((sequence * params.queries + index) * params.heads + head) as usize * dim;
                 let query = &q[at..][..dim];
                 let mut sum = vec![0.0f32; dim];
@@ -41,11 +45,12 @@ pub fn prefill(
                         .collect();
                     let mut weights = Vec::new();
                     let before = top;
-                    for key in &tile {
-                        let row = slot(params, table, sequence, *key) * params.k_row_bytes;
+                    for at in &tile {
+                        let at = place(params, table, sequence, *at, length);
+                        let record = (key.record)(&k, at, kv_head);
                         let mut score = 0.0;
                         for c in (0..params.head_dim).step_by(4) {
-                            score += dot(load4(k, row, column0 + c), &query[c as usize..]);
+                            score += dot((key.load4)(&k, record, c), &query[c as usize..]);
                         }
                         weights.push(score * params.scale);
                         top = top.max(score * params.scale);
@@ -55,12 +60,13 @@ pub fn prefill(
                     for value in &mut sum {
                         *value *= rescale;
                     }
-                    for (key, weight) in tile.iter().zip(weights) {
+                    for (at, weight) in tile.iter().zip(weights) {
                         let weight = (weight - top).exp();
                         total += weight;
-                        let row = slot(params, table, sequence, *key) * params.v_row_bytes;
+                        let at = place(params, table, sequence, *at, length);
+                        let record = (value.record)(&v, at, kv_head);
                         for c in (0..params.head_dim).step_by(4) {
-                            let value = load4(v, row, column0 + c);
+                            let value = (value.load4)(&v, record, c);
                             for i in 0..4 {
                                 sum[c as usize + i] += weight * value[i];
                             }

@@ -1,13 +1,20 @@
+use super::{Decoder, Packed, Record};
+
 /// `kv/fp8_e4m3.wgsl`.
-#[must_use]
-pub fn fp8_e4m3(words: &[u32], row: u32, element: u32) -> [f32; 4] {
-    super::bytes4(words, row + element).map(|code| {
-        let magnitude = u32::from(code & 0x7f);
-        let value = match magnitude {
-            0..8 => f32::from(code & 7) * 0.001_953_125,
-            0x7f => f32::NAN,
-            _ => f32::from_bits((magnitude << 20) + (120 << 23)),
-        };
-        if code & 0x80 == 0 { value } else { -value }
-    })
+pub const FP8_E4M3: Decoder = Decoder::new(load4);
+
+fn load4(packed: &Packed<'_>, record: Record, element: u32) -> [f32; 4] {
+    let scale = packed.scale(record.head);
+    packed.bytes4(record.codes + record.first + element).map(|code| value(code) * scale)
+}
+
+/// `fp8_e4m3_values` of `shared/fp8.wgsl`.
+pub(in crate::cpu) fn value(code: u8) -> f32 {
+    let magnitude = u32::from(code & 0x7f);
+    let value = match magnitude {
+        0..8 => f32::from(code & 7) * 0.001_953_125,
+        0x7f => f32::NAN,
+        _ => f32::from_bits((magnitude << 20) + (120 << 23)),
+    };
+    if code & 0x80 == 0 { value } else { -value }
 }

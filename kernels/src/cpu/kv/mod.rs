@@ -1,4 +1,4 @@
-//! `kv/*`: four elements of a packed row. `row` is the row's first byte, `element` a multiple of 4.
+//! `kv/*`: four elements of one head's vector of one token, and where that vector lies.
 
 mod bf16;
 mod f16;
@@ -7,25 +7,49 @@ mod fp8_e4m3;
 mod q4_0;
 mod q8_0;
 
-pub use bf16::bf16;
-pub use f16::f16;
-pub use f32::f32;
-pub use fp8_e4m3::fp8_e4m3;
-pub use q4_0::q4_0;
-pub use q8_0::q8_0;
+pub use bf16::BF16;
+pub use f16::F16;
+pub use f32::F32;
+pub use fp8_e4m3::FP8_E4M3;
+pub use q4_0::Q4_0;
+pub use q8_0::Q8_0;
 
-/// A decoder: words of the cache, row, element.
-pub type Load4 = fn(&[u32], u32, u32) -> [f32; 4];
+pub use super::shared::{Packed, Place, Record, record};
 
-/// The two bytes at `byte`, which is even.
-fn half_word(words: &[u32], byte: u32) -> u16 {
-    let bytes = words[byte as usize >> 2].to_le_bytes();
-    let at = (byte & 2) as usize;
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+/// A decoder's twin: the two functions a file of `kv/` defines.
+#[derive(Debug, Clone, Copy)]
+pub struct Decoder {
+    /// `kv_record`: [`record`] unless the layout groups tokens.
+    pub record: fn(&Packed<'_>, Place, u32) -> Record,
+    /// `kv_load4`: elements `element..element + 4` of a record, `element` a multiple of 4.
+    pub load4: fn(&Packed<'_>, Record, u32) -> [f32; 4],
 }
 
-/// The four bytes at `byte`, which is even.
-fn bytes4(words: &[u32], byte: u32) -> [u8; 4] {
-    let (low, high) = (half_word(words, byte).to_le_bytes(), half_word(words, byte + 2).to_le_bytes());
-    [low[0], low[1], high[0], high[1]]
+impl Decoder {
+    /// A decoder whose records lie where the geometry says.
+    pub(super) const fn new(load4: fn(&Packed<'_>, Record, u32) -> [f32; 4]) -> Self {
+        Self { record, load4 }
+    }
+}
+
+impl Packed<'_> {
+    /// `kv_byte`.
+    pub(super) fn byte(&self, at: u32) -> u8 {
+        self.words[at as usize >> 2].to_le_bytes()[(at & 3) as usize]
+    }
+
+    /// `kv_bytes4`.
+    pub(super) fn bytes4(&self, at: u32) -> [u8; 4] {
+        [0, 1, 2, 3].map(|i| self.byte(at + i))
+    }
+
+    /// `kv_bytes2`.
+    pub(super) fn bytes2(&self, at: u32) -> u16 {
+        u16::from_le_bytes([self.byte(at), self.byte(at + 1)])
+    }
+
+    /// `kv_half`.
+    pub(super) fn half(&self, at: u32) -> f32 {
+        half::f16::from_bits(self.bytes2(at)).to_f32()
+    }
 }

@@ -1,15 +1,18 @@
 use kvplan_core::codec::{Block, Codec};
 
+use super::{Decoder, Packed, Record};
+
 const LAYOUT: Block = Codec::Q4_0.layout().key.packing.block();
 
 /// `kv/q4_0.wgsl`.
-#[must_use]
+pub const Q4_0: Decoder = Decoder::new(load4);
+
 #[expect(clippy::cast_possible_truncation, reason = "a block's size")]
-pub fn q4_0(words: &[u32], row: u32, element: u32) -> [f32; 4] {
+fn load4(packed: &Packed<'_>, record: Record, element: u32) -> [f32; 4] {
     let (elements, bytes) = (LAYOUT.elements as u32, LAYOUT.bytes as u32);
-    let block = row + element / elements * bytes;
-    let d = half::f16::from_bits(super::half_word(words, block)).to_f32();
-    let place = element % elements;
-    let at = block + 2 + place % 16;
-    super::bytes4(words, at).map(|codes| (f32::from((codes >> (place / 16 * 4)) & 15) - 8.0) * d)
+    let at = record.first + element;
+    let block = record.codes + at / elements * bytes;
+    let place = at % elements;
+    let codes = packed.bytes4(block + 2 + place % 16);
+    codes.map(|codes| (f32::from((codes >> (place / 16 * 4)) & 15) - 8.0) * packed.half(block))
 }

@@ -1,7 +1,7 @@
 use crate::shader::Rows;
 
 /// `quantize/bf16.wgsl`.
-pub fn bf16(params: &Rows, src: &[u32], dst: &mut [u32]) {
+pub fn bf16(params: &Rows, src: &[u32], _beside: &[u32], dst: &mut [u32]) {
     let value = |at: usize| u32::from(half::bf16::from_f32(f32::from_bits(src[at])).to_bits());
     let end = (params.rows * params.width) as usize;
     for unit in 0..end.div_ceil(2) {

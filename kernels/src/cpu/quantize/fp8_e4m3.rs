@@ -1,3 +1,4 @@
+use crate::cpu::shared::scaled;
 use crate::shader::Rows;
 
 fn code(bits: u32) -> u32 {
@@ -18,13 +19,13 @@ fn code(bits: u32) -> u32 {
 }
 
 /// `quantize/fp8_e4m3.wgsl`.
-pub fn fp8_e4m3(params: &Rows, src: &[u32], dst: &mut [u32]) {
+pub fn fp8_e4m3(params: &Rows, src: &[u32], beside: &[u32], dst: &mut [u32]) {
     let end = (params.rows * params.width) as usize;
     for unit in 0..end.div_ceil(4) {
         let first = unit * 4;
         let mut word = 0;
         for i in 0..4.min(end - first) {
-            word |= code(src[first + i]) << (8 * i);
+            word |= code(scaled(params, src, beside, first + i)) << (8 * i);
         }
         dst[unit] = word;
     }

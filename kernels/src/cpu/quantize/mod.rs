@@ -14,5 +14,5 @@ pub use q8_0::q8_0;
 
 use crate::shader::Rows;
 
-/// A quantize kernel's twin: parameters, values, packed words.
-pub type Quantize = fn(&Rows, &[u32], &mut [u32]);
+/// A quantize kernel's twin: parameters, values, what lies beside them, packed words.
+pub type Quantize = fn(&Rows, &[u32], &[u32], &mut [u32]);

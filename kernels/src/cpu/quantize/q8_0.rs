@@ -20,7 +20,7 @@ fn block(values: &[u32], out: &mut Stream<'_>) {
 
 /// `quantize/q8_0.wgsl`.
 #[expect(clippy::cast_possible_truncation, reason = "a block's size")]
-pub fn q8_0(params: &Rows, src: &[u32], dst: &mut [u32]) {
+pub fn q8_0(params: &Rows, src: &[u32], _beside: &[u32], dst: &mut [u32]) {
     let elements = LAYOUT.elements as u32;
     let end = params.rows * params.width;
     for unit in 0..end.div_ceil(2 * elements) {
