@@ -46,6 +46,30 @@ pub enum GpuError {
         /// Bytes a binding may have.
         limit: u64,
     },
+    /// Bytes that do not lie in a buffer.
+    #[error("bytes {start} to {end} of `{label}`, which holds {bytes}")]
+    Range {
+        /// The buffer.
+        label: String,
+        /// The first byte.
+        start: u64,
+        /// One past the last.
+        end: u64,
+        /// Bytes it holds.
+        bytes: u64,
+    },
+    /// Bytes to be written that begin or end inside a word of a buffer: the word's others would change with them.
+    #[error(
+        "bytes {offset} to {end} of `{label}` begin or end inside a word: write whole words of 4 bytes, or up to the buffer's end"
+    )]
+    Unaligned {
+        /// The buffer.
+        label: String,
+        /// The first byte.
+        offset: u64,
+        /// One past the last.
+        end: u64,
+    },
     /// The API refused a request: a bug here, not in the caller's data.
     #[error("`{label}` was refused: {message}")]
     Validation {

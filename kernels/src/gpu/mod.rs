@@ -11,6 +11,7 @@ mod pipeline;
 mod readback;
 mod signal;
 mod timing;
+mod transfer;
 
 pub use adapter::{AdapterInfo, Choice, adapters};
 pub use buffer::{Buffer, POISON};
@@ -18,6 +19,7 @@ pub use device::Gpu;
 pub use error::GpuError;
 pub use pipeline::Dispatch;
 pub use timing::{Clock, Timing};
+pub use transfer::Transfer;
 
 /// Waits for a future on this thread.
 #[cfg(not(target_arch = "wasm32"))]

@@ -3,12 +3,14 @@
 mod attention;
 mod codec;
 mod geometry;
+mod link;
 mod movement;
 mod table;
 
 pub use attention::{Addressing, Cache, Shape};
 pub use codec::{Beside, CodecKernels, Domain, Hadamard, SideKernels};
 pub use geometry::{Arrangement, Span, Tensor};
+pub use link::{Direction, link_samples};
 pub use movement::{Placement, append, copy};
 pub use table::CODECS;
 

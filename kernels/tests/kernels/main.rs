@@ -13,6 +13,7 @@ mod attention;
 mod codec;
 mod common;
 mod exact;
+mod link;
 mod model;
 mod movement;
 mod runner;
