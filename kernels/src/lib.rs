@@ -6,9 +6,9 @@
 //!
 //! # What lives where
 //!
-//! - `wgsl/`: one file per kernel. `quantize/`, `dequantize/`, `attention/` and `movement/` are kernels; `kv/` holds
-//!   decoders, which `attention/*` and `dequantize/rows` take in; `pairs.txt` names the decoders of each codec's keys and
-//!   values; `shared/` holds what several use; `probe/` exists for tests.
+//! - `wgsl/`: one file per kernel. `quantize/`, `dequantize/`, `attention/`, `movement/` and `rotate/` are kernels;
+//!   `kv/` holds decoders, which `attention/*` and `dequantize/rows` take in; `pairs.txt` names the decoders of each
+//!   codec's keys and values; `shared/` holds what several use; `probe/` exists for tests.
 //! - `build.rs`, `build/`: expands imports (`build/import.rs` lists the forms), validates with naga, lints (what every
 //!   WebGPU browser grants, no more) and reflects. The result is [`shader`]: names, workgroup sizes, bindings, constants,
 //!   parameter structs. Rust repeats none of them by hand.

@@ -14,4 +14,5 @@ pub mod kv;
 pub mod movement;
 pub mod oracle;
 pub mod quantize;
+pub mod rotate;
 mod shared;

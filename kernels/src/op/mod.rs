@@ -5,6 +5,7 @@ mod codec;
 mod geometry;
 mod link;
 mod movement;
+mod rotate;
 mod table;
 
 pub use attention::{Addressing, Cache, Shape};
@@ -12,6 +13,7 @@ pub use codec::{Beside, CodecKernels, Domain, Hadamard, SideKernels};
 pub use geometry::{Arrangement, Span, Tensor};
 pub use link::{Direction, link_samples};
 pub use movement::{Placement, append, copy};
+pub use rotate::{hadamard, hadamard_params};
 pub use table::CODECS;
 
 use crate::gpu::GpuError;

@@ -12,9 +12,11 @@
 mod attention;
 mod codec;
 mod common;
+mod engine;
 mod exact;
 mod link;
 mod model;
 mod movement;
+mod rotate;
 mod runner;
 mod shaders;
