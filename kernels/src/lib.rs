@@ -18,6 +18,7 @@
 //! - [`model`]: how long a kernel takes: a model fitted to some measured runs, checked on others. No adapter.
 //! - [`quality`]: what a codec does to K, V, logits and attention output on captured activations. No adapter.
 //! - [`op`]: launches with parameters, constants and grid filled in, and [`op::CODECS`], one row per codec.
+//! - [`validate`]: the planner's numbers held against all of this: cases, a runner, records. `kvplan validate` prints them.
 //!
 //! # How a cache is read
 //!
@@ -81,6 +82,7 @@ pub mod model;
 pub mod op;
 pub mod quality;
 pub mod shader;
+pub mod validate;
 
 #[cfg(test)]
 #[path = "../build/import.rs"]

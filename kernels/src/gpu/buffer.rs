@@ -89,6 +89,20 @@ impl Gpu {
         self.upload(label, bytemuck::cast_slice(values)).await
     }
 
+    /// Bytes the adapter's allocator took for this buffer, its alignment included; nothing where the backend does not tell
+    /// (Vulkan and DirectX do), or where several buffers have the same label and different sizes.
+    #[must_use]
+    pub fn allocator_bytes(&self, buffer: &Buffer) -> Option<u64> {
+        let report = self.device.generate_allocator_report()?;
+        let mut taken = report
+            .allocations
+            .iter()
+            .filter(|allocation| allocation.name == buffer.label && allocation.size >= buffer.allocated())
+            .map(|allocation| allocation.size);
+        let first = taken.next()?;
+        taken.all(|size| size == first).then_some(first)
+    }
+
     async fn allocate(&self, label: &str, bytes: u64) -> Result<Buffer, GpuError> {
         let limit = self.limits.max_storage_buffer_binding_size;
         if bytes > limit {
