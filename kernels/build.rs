@@ -23,6 +23,7 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(tint)");
     if has_adapter() {
         println!("cargo::rustc-cfg=gpu_adapter");
+        println!("cargo::metadata=gpu_adapter=yes");
     }
     if on_path("tint") {
         println!("cargo::rustc-cfg=tint");

@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Encode(CodecArgs),
     /// Decode a codec's bytes into rows of little-endian f32
     Decode(CodecArgs),
+    /// Prove the planner's numbers with real kernels on this machine's GPU
+    Validate(ValidateArgs),
     /// JSON Schema of what kvplan reads and writes
     Schema(SchemaArgs),
     /// Shell completions
@@ -190,6 +192,43 @@ pub(crate) enum Processor {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// Take the shapes from this model's layers: a catalogued id, or a config.json, .gguf or spec file
+    #[arg(short, long, conflicts_with = "capture")]
+    pub(crate) model: Option<String>,
+    /// Tokens in the cache of every layer of the model (4k = 4096)
+    #[arg(short, long, value_parser = parse_tokens, requires = "model", default_value = "1k")]
+    pub(crate) context: Tokens,
+    /// Your own Q, K and V: `layer.<number>.q|k|v`, [tokens, heads, width] after rotary embedding
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) capture: Option<PathBuf>,
+    /// More shapes, and all tokens of a capture
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Only these codecs, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "CODEC", value_parser = codec)]
+    pub(crate) codec: Vec<Codec>,
+    /// Do not time the kernels at several sizes
+    #[arg(long)]
+    pub(crate) no_timing: bool,
+    /// The adapter whose name contains this
+    #[arg(long, value_name = "NAME")]
+    pub(crate) adapter: Option<String>,
+    /// List the adapters of this machine and stop
+    #[arg(long)]
+    pub(crate) list_adapters: bool,
+    /// No GPU: the kernels' twins on the CPU, against the reference encoders
+    #[arg(long, conflicts_with_all = ["adapter", "list_adapters"])]
+    pub(crate) cpu: bool,
+    /// Write a page with tables and plots
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+    /// Print JSON instead
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
     /// Which form
     #[arg(default_value = "request")]
@@ -206,6 +245,8 @@ pub(crate) enum SchemaForm {
     Spec,
     /// A hardware record
     Hardware,
+    /// What `kvplan validate --json` prints
+    Validate,
 }
 
 #[derive(Debug, Args)]

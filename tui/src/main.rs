@@ -17,6 +17,8 @@ use std::process::ExitCode;
 pub(crate) enum Outcome {
     /// Answered.
     Done,
+    /// Computed, and a check did not hold.
+    Failed,
     /// Bad input, or refused.
     Refused,
 }
@@ -25,6 +27,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done => Self::SUCCESS,
+            Outcome::Failed => Self::from(1),
             Outcome::Refused => Self::from(2),
         }
     }
@@ -58,6 +61,7 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Engines(args) => command::engines::run(&args),
         Command::Encode(args) => command::encode::encode(&args),
         Command::Decode(args) => command::encode::decode(&args),
+        Command::Validate(args) => command::validate::run(&args),
         Command::Schema(args) => command::schema::run(&args),
         Command::Completions(args) => command::completions::run(&args),
     }

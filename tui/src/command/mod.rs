@@ -11,6 +11,7 @@ pub(crate) mod import;
 pub(crate) mod models;
 pub(crate) mod plan;
 pub(crate) mod schema;
+pub(crate) mod validate;
 
 use serde::Serialize;
 use std::io::Write as _;

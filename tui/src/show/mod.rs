@@ -2,6 +2,7 @@
 
 pub(crate) mod plan;
 mod table;
+pub(crate) mod validate;
 
 pub(crate) use table::{Align, Table};
 
