@@ -11,6 +11,8 @@
 //!
 //! [`planner`] is the state of the interactive planners: what is set, what is looked at, and how to take it back.
 //!
+//! [`launch`] goes from a plan to the command line that realises it, and from a pasted command line back to a request.
+//!
 //! [`hardware`] says what a machine holds and how fast it is read, [`speed`] how fast it decodes.
 //!
 //! [`explain`] keeps the reason beside each figure, [`unit`] keeps bytes and tokens integers, [`error`] words what
@@ -23,6 +25,7 @@ pub mod engine;
 pub mod error;
 pub mod explain;
 pub mod hardware;
+pub mod launch;
 pub mod plan;
 pub mod planner;
 pub mod spec;

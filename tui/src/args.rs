@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use kvplan_core::codec::Codec;
 use kvplan_core::engine::EngineName;
+use kvplan_core::launch::Target;
 use kvplan_core::plan::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf};
 use kvplan_core::unit::{Tokens, parse_bytes, parse_tokens};
 use serde_json::{Map, Value};
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     Batch(BatchArgs),
     /// Engines and cache types side by side
     Compare(CompareArgs),
+    /// The launch command that realises a plan
+    Export(ExportArgs),
     /// The model spec a file is understood as
     Import(ImportArgs),
     /// The catalogued models
@@ -127,6 +130,26 @@ pub(crate) struct CompareArgs {
     #[arg(short, long, value_delimiter = ',')]
     pub(crate) types: Vec<String>,
     /// Print JSON instead
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// What to write for: llama.cpp, vllm
+    #[arg(value_parser = target)]
+    pub(crate) target: Target,
+    /// A catalogued id, or a config.json, .gguf or spec file
+    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) scenario: ScenarioArgs,
+    /// One of the engine's own options, as NAME=VALUE (`-o n_ubatch=256`); may be repeated
+    #[arg(short = 'o', long = "option", value_name = "NAME=VALUE", value_parser = engine_option)]
+    pub(crate) options: Vec<(String, Value)>,
+    /// Where the engine finds the weights: a file, a folder or a repository
+    #[arg(long, value_name = "PATH")]
+    pub(crate) weights: Option<String>,
+    /// Print JSON instead: the command word by word, the notes, the request
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -291,6 +314,14 @@ fn engine_name(text: &str) -> Result<EngineName, String> {
     text.parse().map_err(|_| {
         let known: Vec<&str> = EngineName::iter().map(EngineName::as_str).collect();
         format!("no engine `{text}`; known: {}", known.join(", "))
+    })
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    use strum::IntoEnumIterator as _;
+    text.parse().map_err(|_| {
+        let known: Vec<&str> = Target::iter().map(Target::as_str).collect();
+        format!("nothing to write for `{text}`; known: {}", known.join(", "))
     })
 }
 

@@ -54,6 +54,7 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Plan(args) => command::plan::run(&args),
         Command::Batch(args) => command::batch::run(&args),
         Command::Compare(args) => command::compare::run(&args),
+        Command::Export(args) => command::export::run(&args),
         Command::Import(args) => command::import::run(&args),
         Command::Models(args) => command::models::run(&args),
         Command::Hardware(args) => command::hardware::run(&args),

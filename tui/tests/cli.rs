@@ -97,6 +97,37 @@ fn the_help_names_every_command() {
 }
 
 #[test]
+fn a_plan_is_exported_as_the_command_that_realises_it() {
+    insta::assert_snapshot!(kvplan(&[
+        "export",
+        "llama.cpp",
+        "qwen3.6-27b",
+        "-c",
+        "32k",
+        "-s",
+        "2",
+        "--cache",
+        "q8_0"
+    ]));
+    insta::assert_snapshot!(kvplan(&["export", "vllm", "qwen3-8b", "-c", "32k", "-s", "8", "--json"]));
+}
+
+#[test]
+fn nothing_is_exported_that_the_engine_refuses() {
+    insta::assert_snapshot!(kvplan(&[
+        "export",
+        "llama.cpp",
+        "qwen3-8b",
+        "-c",
+        "4k",
+        "-v",
+        "q8_0",
+        "-o",
+        "flash_attn=off"
+    ]));
+}
+
+#[test]
 fn a_config_is_imported_as_a_readable_spec() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.json");
@@ -152,6 +183,8 @@ fn no_line_of_a_human_answer_is_wider_than_80_columns() {
         &["models"],
         &["hardware"],
         &["engines"],
+        &["export", "vllm", "qwen3-8b", "-c", "1M", "-s", "64"],
+        &["export", "llama.cpp", "qwen3-8b", "-c", "1M", "-s", "4", "--cache", "q8_0"],
     ] {
         let output = kvplan(args);
         let wide: Vec<&str> = output.lines().filter(|l| l.chars().count() > 80).collect();

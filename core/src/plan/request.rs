@@ -402,6 +402,14 @@ impl Request {
         }
     }
 
+    /// The codecs asked for.
+    ///
+    /// # Errors
+    /// `invalid` for a name that no codec has, or two names for one knob.
+    pub fn cache_types(&self) -> Result<CacheTypes, PlanError> {
+        self.cache.parse()
+    }
+
     /// The tokens, sequences and codecs asked for, checked against the model.
     pub(super) fn scenario(&self, model: &ModelSpec) -> Result<Scenario, PlanError> {
         if self.sequences == Some(0) {

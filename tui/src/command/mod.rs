@@ -6,6 +6,7 @@ pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod encode;
 pub(crate) mod engines;
+pub(crate) mod export;
 pub(crate) mod hardware;
 pub(crate) mod import;
 pub(crate) mod models;

@@ -1,0 +1,209 @@
+//! From a request to what starts the engine it asks for: a command, files, and the defaults that would bite.
+
+use super::read::canonical;
+use super::{llama_cpp, model, vllm, words};
+use crate::engine::{CacheTypes, EngineName};
+use crate::error::PlanError;
+use crate::plan::{EngineRequest, ModelRef, Plan, Request, plan_model};
+use crate::spec::ModelSpec;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// What a plan can be written for.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    strum::Display,
+    strum::EnumString,
+    strum::EnumIter,
+    strum::IntoStaticStr,
+)]
+pub enum Target {
+    /// `llama-server`.
+    #[serde(rename = "llama.cpp")]
+    #[strum(serialize = "llama.cpp")]
+    LlamaCpp,
+    /// `vllm serve`.
+    #[serde(rename = "vllm")]
+    #[strum(serialize = "vllm")]
+    Vllm,
+}
+
+impl Target {
+    /// The target's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The engine whose plan is written.
+    #[must_use]
+    pub const fn engine(self) -> EngineName {
+        match self {
+            Self::LlamaCpp => EngineName::LlamaCpp,
+            Self::Vllm => EngineName::Vllm,
+        }
+    }
+}
+
+/// What starts an engine.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Launch {
+    /// What it is written for.
+    pub target: Target,
+    /// The engine's version it was written for.
+    pub version: &'static str,
+    /// Variables in front of the command.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<(&'static str, String)>,
+    /// The command, word by word.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// What was written out and why, and what is beside the plan.
+    pub notes: Vec<Cow<'static, str>>,
+    /// The request that the command reads back as.
+    pub request: Request,
+}
+
+impl Launch {
+    pub(super) fn of(target: Target) -> Self {
+        let version = target.engine().modelled_version().unwrap_or_default();
+        Self {
+            target,
+            version,
+            variables: Vec::new(),
+            command: Vec::new(),
+            notes: Vec::new(),
+            request: Request::of(ModelRef::Id(String::new())),
+        }
+    }
+
+    /// The command on one line, quoted for a shell.
+    #[must_use]
+    pub fn line(&self) -> String {
+        self.words().collect::<Vec<_>>().join(" ")
+    }
+
+    fn words(&self) -> impl Iterator<Item = String> {
+        let variables = self.variables.iter().map(|(name, value)| format!("{name}={}", words::quote(value)));
+        variables.chain(self.command.iter().map(|word| words::quote(word)))
+    }
+
+    /// The whole as text to paste: the command, flags on lines of their own where it is long, the notes as comments.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = format!("# {} {}\n", self.target.engine(), self.version);
+        let line = self.line();
+        if line.len() <= 80 {
+            out.push_str(&line);
+        } else {
+            let mut words = self.words().peekable();
+            while let Some(word) = words.next() {
+                out.push_str(&word);
+                match words.peek() {
+                    Some(next) if next.starts_with("-") => out.push_str(" \\\n  "),
+                    Some(_) => out.push(' '),
+                    None => {}
+                }
+            }
+        }
+        out.push('\n');
+        for note in &self.notes {
+            comment(&mut out, note);
+        }
+        out
+    }
+}
+
+/// A note as comment lines of at most 80 columns.
+fn comment(out: &mut String, note: &str) {
+    let mut column = 1;
+    out.push('#');
+    for word in note.split_whitespace() {
+        let width = word.chars().count() + 1;
+        if column > 1 && column + width > 80 {
+            out.push_str("\n#  ");
+            column = 3;
+        }
+        let _ = write!(out, " {word}");
+        column += width;
+    }
+    out.push('\n');
+}
+
+/// What a launch is written from.
+pub(super) struct Source<'a> {
+    pub model: &'a ModelSpec,
+    pub request: &'a Request,
+    pub cache: CacheTypes,
+    /// The weights' own file, where one was given.
+    pub file: Option<&'a str>,
+    /// Whether the pool's size was chosen here, not asked for.
+    pub chose_pool: bool,
+}
+
+impl Source<'_> {
+    /// The model as engines that load repositories name it.
+    pub(super) fn repository(&self) -> String {
+        self.file.map_or_else(|| model::repository(self.model), str::to_owned)
+    }
+}
+
+/// What starts `target` so that it reserves what `request` plans for `model`; `file` is where the weights are, if known.
+///
+/// # Errors
+/// Those of the plan; `unsupported` for what no flag says.
+pub fn export(
+    target: Target,
+    model: &ModelSpec,
+    request: &Request,
+    file: Option<&str>,
+) -> Result<Launch, PlanError> {
+    let asked = request.engine.as_ref().filter(|engine| engine.name != EngineName::Payload);
+    if let Some(other) = asked.filter(|engine| engine.name != target.engine()) {
+        let message = format!("{target} runs {}, not {}", target.engine(), other.name);
+        return Err(PlanError::invalid("engine.name", message).with_value(other.name.as_str()));
+    }
+    let given = asked.map(|engine| engine.options.clone()).unwrap_or_default();
+    let engine = EngineRequest {
+        name: target.engine(),
+        version: asked.and_then(|engine| engine.version.clone()),
+        options: given.clone(),
+    };
+    let request = Request { engine: Some(engine), ..request.clone() };
+    let plan = plan_model(model, &request)?;
+    let mut options = canonical(target.engine(), given)?;
+    let cache = request.cache_types()?;
+    let mut source = Source { model, request: &request, cache, file, chose_pool: false };
+    let pool = |options: &Map<String, Value>| options.contains_key("kv_cache_memory_bytes");
+    let had_pool = pool(&options);
+    let launch = match target {
+        Target::LlamaCpp => {
+            llama_cpp::settle(&mut options, &plan, &source)?;
+            llama_cpp::write(&options, &plan, &source)
+        }
+        Target::Vllm => {
+            vllm::settle(&mut options, &plan, &source)?;
+            source.chose_pool = !had_pool && pool(&options);
+            vllm::write(&options, &plan, &source)
+        }
+    }?;
+    let length_said = options.contains_key("max_model_len") || target.engine() == EngineName::LlamaCpp;
+    let read_back = Request {
+        context: (!length_said).then_some(plan.context.get()),
+        engine: Some(EngineRequest { name: target.engine(), version: None, options }),
+        mtp: request.mtp,
+        ..Request::of(ModelRef::Id(plan_name(&plan)))
+    };
+    Ok(Launch { request: read_back, ..launch })
+}
+
+fn plan_name(plan: &Plan) -> String {
+    if plan.model.id.is_empty() { plan.model.name.clone() } else { plan.model.id.clone() }
+}

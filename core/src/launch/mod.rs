@@ -1,0 +1,22 @@
+//! Launching an engine: from a plan to the command line that realises it, and from a pasted command line to a request.
+//!
+//! - `words` splits pasted text as a shell would, `program` finds what it starts;
+//! - `flags` knows every flag an engine's own parser accepts (data, read out of its source at the version modelled);
+//! - `table` is the form of the rows that tie an option of ours to a flag; each engine's rows stand in the file of its
+//!   name and serve both directions;
+//! - `read` goes from text to a request, with what was taken, what was left and why;
+//! - `export` goes from a request to a command or a file, with the defaults that would bite written out.
+
+mod export;
+mod flags;
+mod llama_cpp;
+mod model;
+mod program;
+mod read;
+mod table;
+mod vllm;
+mod words;
+
+pub use export::{Launch, Target, export};
+pub use model::named as named_model;
+pub use read::{Ignored, Reading, Taken, Why, read};

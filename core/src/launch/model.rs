@@ -1,0 +1,125 @@
+//! Models by the names that launchers use: a repository, or a GGUF file.
+
+use crate::plan::ModelRef;
+use crate::spec::{ModelSpec, catalog};
+
+/// The model a repository or file name stands for: the catalogued one of that name, less a file's quantization and
+/// part number; the text itself where there is none.
+#[must_use]
+pub fn named(text: &str) -> ModelRef {
+    let known = candidates(text).into_iter().find_map(|name| catalog::find(&name).ok());
+    ModelRef::Id(known.map_or_else(|| text.to_owned(), |spec| spec.id().to_owned()))
+}
+
+/// What to look up, the most specific first.
+fn candidates(text: &str) -> Vec<String> {
+    let text = text.trim_end_matches('/');
+    let base = text.rsplit(['/', '\\']).next().unwrap_or(text);
+    // `-hf user/repository:quantization`.
+    let base = base.split(':').next().unwrap_or(base);
+    let mut found = vec![text.to_owned(), base.to_owned()];
+    found.extend(text.rsplit_once(':').map(|(repository, _)| repository.to_owned()));
+    let mut stem = base.strip_suffix(".gguf").unwrap_or(base).to_owned();
+    if let Some((rest, _)) = stem.rsplit_once("-of-")
+        && let Some((rest, number)) = rest.rsplit_once('-')
+        && number.chars().all(|c| c.is_ascii_digit())
+    {
+        stem = rest.to_owned();
+    }
+    found.push(stem.clone());
+    for suffix in ["-GGUF", "-gguf"] {
+        if let Some(rest) = stem.strip_suffix(suffix) {
+            stem = rest.to_owned();
+            found.push(stem.clone());
+        }
+    }
+    // Quantizations stand last, after `-` or `.`; some builders put a word of their own before them.
+    while let Some((rest, last)) = stem.rsplit_once(['-', '.']) {
+        if !is_quantization(last) {
+            break;
+        }
+        stem = rest.to_owned();
+        found.push(stem.clone());
+    }
+    // Repositories of quantized copies put the vendor in front (`Qwen_Qwen3-8B`).
+    if let Some((_, rest)) = stem.split_once('_') {
+        found.push(rest.to_owned());
+    }
+    found
+}
+
+fn is_quantization(word: &str) -> bool {
+    let word = word.to_ascii_uppercase();
+    let starts = ["Q2_", "Q3_", "Q4_", "Q5_", "Q6_", "Q8_", "IQ1_", "IQ2_", "IQ3_", "IQ4_", "TQ1_", "TQ2_"];
+    let whole = [
+        "UD",
+        "F16",
+        "F32",
+        "BF16",
+        "FP16",
+        "MXFP4",
+        "MXFP4_MOE",
+        "NVFP4",
+        "AWQ",
+        "GPTQ",
+        "INT4",
+        "INT8",
+        "FP8",
+        "4BIT",
+        "8BIT",
+        "MLX",
+        "I1",
+        "IMAT",
+        "EXL3",
+    ];
+    starts.iter().any(|start| word.starts_with(start)) || whole.contains(&word.as_str())
+}
+
+/// The repository the model's facts come from where it names the model again, else its id.
+pub(super) fn repository(model: &ModelSpec) -> String {
+    let source = model.record().source.as_deref().unwrap_or_default();
+    let first = source.split_whitespace().next().unwrap_or_default();
+    let same = first.contains('/') && catalog::find(first).is_ok_and(|found| found.id() == model.id());
+    if same && !model.id().is_empty() { first.to_owned() } else { id_or_name(model) }
+}
+
+/// The file a GGUF of the model would be called.
+pub(super) fn gguf_file(model: &ModelSpec) -> String {
+    let is_it = |name: &str| catalog::find(name).is_ok_and(|found| found.id() == model.id());
+    let name = if is_it(model.name()) { model.name().to_owned() } else { id_or_name(model) };
+    format!("{name}.gguf")
+}
+
+fn id_or_name(model: &ModelSpec) -> String {
+    let id = model.id();
+    if id.is_empty() { model.name().to_owned() } else { id.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("Qwen/Qwen3-8B", "qwen3-8b")]
+    #[case("/models/Qwen3-8B-Q4_K_M.gguf", "qwen3-8b")]
+    #[case("C:\\models\\Qwen3-8B-UD-Q4_K_XL.gguf", "qwen3-8b")]
+    #[case("unsloth/Qwen3-8B-GGUF:Q4_K_M", "qwen3-8b")]
+    #[case("bartowski/Qwen_Qwen3-8B-GGUF", "qwen3-8b")]
+    #[case("gpt-oss-120b-mxfp4-00001-of-00003.gguf", "gpt-oss-120b")]
+    #[case("ggml-org/gpt-oss-20b-GGUF", "gpt-oss-20b")]
+    #[case("nobody/knows-this", "nobody/knows-this")]
+    fn names_lead_to_the_catalogue(#[case] text: &str, #[case] id: &str) {
+        assert_eq!(named(text), ModelRef::Id(id.to_owned()));
+    }
+
+    #[test]
+    fn every_catalogued_model_is_found_by_the_names_that_are_written() {
+        for spec in catalog::all() {
+            let spec = spec.unwrap();
+            for name in [repository(spec), gguf_file(spec)] {
+                assert_eq!(named(&name), ModelRef::Id(spec.id().to_owned()), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Command lines: what is exported reads back as itself, and what people paste is understood.
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its line has failed")]
+
+use kvplan_core::engine::EngineName;
+use kvplan_core::error::ErrorKind;
+use kvplan_core::launch::{Target, Why, export, read};
+use kvplan_core::plan::{CacheRequest, EngineRequest, ModelRef, Request, plan, plan_model, resolve_model};
+use kvplan_core::spec::catalog;
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+/// A request for a catalogued model.
+fn asked(target: Target, model: &str, options: &Value, cache: (&str, &str), sizes: (u64, u64)) -> Request {
+    Request {
+        engine: Some(EngineRequest {
+            name: target.engine(),
+            version: None,
+            options: options.as_object().unwrap().clone(),
+        }),
+        context: Some(sizes.0),
+        sequences: Some(sizes.1),
+        cache: CacheRequest {
+            k: Some(cache.0.to_owned()),
+            v: Some(cache.1.to_owned()),
+            ..CacheRequest::default()
+        },
+        ..Request::of(ModelRef::Id(model.to_owned()))
+    }
+}
+
+/// Exports, reads back, and compares request and bytes; an engine that refuses the plan exports nothing.
+fn assert_round_trip(target: Target, request: &Request) {
+    let model = resolve_model(&request.model).unwrap();
+    let model = model.as_ref();
+    let planned = match plan_model(model, request) {
+        Ok(planned) => planned,
+        Err(error) => {
+            assert_eq!(export(target, model, request, None).unwrap_err().kind, error.kind);
+            return;
+        }
+    };
+    let launch = export(target, model, request, None).unwrap();
+    let text = launch.text();
+    let reading = read(&text).unwrap();
+    assert_eq!(reading.ignored, [], "every flag is one of the engine's and carries something: {text}");
+    assert_eq!(reading.request, launch.request, "{text}");
+    let again = plan(&reading.request).map(|plan| plan.kv.allocated_bytes);
+    assert_eq!(again, Ok(planned.kv.allocated_bytes), "{text}");
+}
+
+proptest! {
+    #[test]
+    fn a_llama_server_command_reads_back_as_the_request(
+        model in prop::sample::select(vec!["qwen3-8b", "llama-3.1-8b", "gemma-3-27b", "gpt-oss-20b", "qwen3.6-27b", "deepseek-v3"]),
+        context in 1u64..40_000,
+        sequences in 1u64..9,
+        cache in prop::sample::select(vec![("f16", "f16"), ("q8_0", "q8_0"), ("q8_0", "q4_0"), ("bf16", "f16")]),
+        unified in any::<bool>(),
+        swa_full in any::<bool>(),
+        n_ubatch in prop::option::of(prop::sample::select(vec![128u64, 512, 1024])),
+        n_gpu_layers in prop::option::of(prop::sample::select(vec![json!(-1), json!(20), json!("all")])),
+    ) {
+        let mut options = json!({ "kv_unified": unified, "swa_full": swa_full });
+        if let Some(n) = n_ubatch { options["n_ubatch"] = json!(n); }
+        if let Some(n) = n_gpu_layers { options["n_gpu_layers"] = n; options["tensor_split"] = json!("3,1"); }
+        assert_round_trip(Target::LlamaCpp, &asked(Target::LlamaCpp, model, &options, cache, (context, sequences)));
+    }
+
+    #[test]
+    fn a_vllm_command_reads_back_as_the_request(
+        model in prop::sample::select(vec!["qwen3-8b", "llama-3.1-8b", "gemma-3-27b", "gpt-oss-20b", "qwen3.6-27b", "deepseek-v3", "deepseek-v3.2"]),
+        context in 1u64..40_000,
+        sequences in 1u64..9,
+        cache in prop::sample::select(vec![("bf16", "bf16"), ("fp8_e4m3", "fp8_e4m3"), ("int8_per_token_head", "int8_per_token_head")]),
+        prefix_caching in any::<bool>(),
+        hybrid in any::<bool>(),
+        tp in prop::sample::select(vec![1u64, 2]),
+        drafted in 0u64..3,
+    ) {
+        let options = json!({
+            "enable_prefix_caching": prefix_caching, "disable_hybrid_kv_cache_manager": hybrid,
+            "tensor_parallel_size": tp, "num_speculative_tokens": drafted,
+        });
+        assert_round_trip(Target::Vllm, &asked(Target::Vllm, model, &options, cache, (context, sequences)));
+    }
+}
+
+#[test]
+fn every_catalogued_model_can_be_exported_and_read_back() {
+    for target in [Target::LlamaCpp, Target::Vllm] {
+        for model in catalog::all() {
+            let id = model.unwrap().id();
+            assert_round_trip(target, &asked(target, id, &json!({}), ("f16", "f16"), (4096, 2)));
+        }
+    }
+}
+
+/// What a pasted line asks for.
+fn options(text: &str) -> Value {
+    serde_json::to_value(read(text).unwrap().request).unwrap()["engine"].clone()
+}
+
+#[rstest]
+// Without -np llama-server opens 4 slots over one pool (tools/server/server.cpp).
+#[case("llama-server -m Qwen3-8B-Q4_K_M.gguf -c 32768", json!({"n_ctx": 32768, "n_seq_max": 4, "kv_unified": true}))]
+#[case("llama-server -m x.gguf -np 2 -c 8192", json!({"n_ctx": 8192, "n_seq_max": 2}))]
+#[case("llama-cli -m x.gguf", json!({"n_ctx": 0, "n_seq_max": 1}))]
+#[case("LLAMA_ARG_CTX_SIZE=4096 llama-server -m x.gguf -np 1", json!({"n_ctx": 4096, "n_seq_max": 1}))]
+#[case("llama-server -m x.gguf -np 3 --kv-unified-per-slot 8192", json!({"n_ctx": 24576, "n_seq_max": 3}))]
+#[case("llama-server -m x.gguf -np 1 -c 1 -fa -ctk q8_0 --cache-type-v=q8_0 --no-kv-offload",
+    json!({"n_ctx": 1, "n_seq_max": 1, "flash_attn": "on", "type_k": "q8_0", "type_v": "q8_0", "offload_kqv": false}))]
+#[case("llama-server -m x.gguf -np 1 -c 1 -ot 'a=CPU,b=CPU' -ot c=CPU",
+    json!({"n_ctx": 1, "n_seq_max": 1, "override_tensor": ["a=CPU", "b=CPU", "c=CPU"]}))]
+#[case("vllm serve Qwen/Qwen3-8B --max-model-len 32K -tp 2 --kv_cache_dtype fp8 --no-enable-prefix-caching",
+    json!({"max_model_len": 32768, "tensor_parallel_size": 2, "kv_cache_dtype": "fp8", "enable_prefix_caching": false}))]
+#[case("docker run --gpus all vllm/vllm-openai:latest --model Qwen/Qwen3-8B --max-model-len auto --kv-cache-memory-bytes 16G",
+    json!({"max_model_len": -1, "kv_cache_memory_bytes": 17_179_869_184_u64}))]
+#[case("vllm serve m --max-model-len 1 --speculative-config.method mtp --speculative-config.num_speculative_tokens 3",
+    json!({"max_model_len": 1, "num_speculative_tokens": 3}))]
+fn a_pasted_line_is_understood(#[case] text: &str, #[case] expected: Value) {
+    let mut engine = options(text);
+    engine.as_object_mut().unwrap().remove("name");
+    assert_eq!(engine, expected);
+}
+
+#[test]
+fn what_is_left_is_named_with_its_reason() {
+    let text =
+        "vllm serve Qwen/Qwen3-8B --port 8000 --swap-space 4 --quantization fp8 --trust-remote-code extra";
+    let reading = read(text).unwrap();
+    let left: Vec<(&str, Why)> = reading.ignored.iter().map(|it| (it.flag.as_str(), it.why)).collect();
+    let expected = [
+        ("--port", Why::NotTheCache),
+        // Gone since 0.1x: published lines still carry it.
+        ("--swap-space", Why::Unknown),
+        ("--quantization", Why::NotModelled),
+        ("--trust-remote-code", Why::NotTheCache),
+        ("extra", Why::Unknown),
+    ];
+    assert_eq!(left, expected);
+    assert_eq!(reading.ignored[1].value.as_deref(), Some("4"));
+    assert!(reading.ignored[1].says.contains("0.33.0"), "{}", reading.ignored[1].says);
+}
+
+#[test]
+fn without_a_length_vllm_takes_the_models_own() {
+    let reading = read("vllm serve Qwen/Qwen3-8B").unwrap();
+    assert_eq!(reading.request.context, Some(40_960));
+}
+
+#[test]
+fn the_models_own_draft_layers_are_asked_for() {
+    let reading = read(
+        r#"vllm serve deepseek-ai/DeepSeek-V3 -sc '{"method": "deepseek_mtp", "num_speculative_tokens": 1}'"#,
+    )
+    .unwrap();
+    assert_eq!(reading.request.mtp, 1);
+}
+
+#[rstest]
+#[case("llama-server -m x.gguf -c many", ErrorKind::Invalid, "-c")]
+#[case("llama-server -m x.gguf -np 0", ErrorKind::Invalid, "-np")]
+#[case("llama-server -m x.gguf -ctk q9", ErrorKind::Invalid, "engine.type_k")]
+#[case("llama-server -c 4096", ErrorKind::MissingField, "model")]
+#[case("llama-server -m", ErrorKind::Invalid, "-m")]
+#[case("vllm serve 'm", ErrorKind::Invalid, "")]
+#[case("ls -la", ErrorKind::Invalid, "")]
+fn a_line_that_says_nothing_or_nonsense_is_refused(
+    #[case] text: &str,
+    #[case] kind: ErrorKind,
+    #[case] field: &str,
+) {
+    let error = read(text).unwrap_err();
+    assert_eq!((error.kind, error.field.as_str()), (kind, field));
+}
+
+#[test]
+fn the_command_of_the_design_is_written() {
+    let model = catalog::find("qwen3-8b").unwrap();
+    let request = asked(
+        Target::LlamaCpp,
+        "qwen3-8b",
+        &json!({ "n_gpu_layers": 99, "flash_attn": "on" }),
+        ("f16", "f16"),
+        (32768, 1),
+    );
+    let launch = export(Target::LlamaCpp, model, &request, Some("Qwen3-8B-Q4_K_M.gguf")).unwrap();
+    assert_eq!(launch.line(), "llama-server -m Qwen3-8B-Q4_K_M.gguf -c 32768 -np 1 -fa on -ngl 99");
+    assert!(launch.notes.iter().any(|note| note.contains("4 slots")), "{:?}", launch.notes);
+    assert!(launch.text().starts_with("# llama.cpp 0c1e57098\n"));
+}
+
+#[test]
+fn another_engine_and_options_without_a_flag_are_refused() {
+    let model = catalog::find("qwen3-8b").unwrap();
+    let request = asked(Target::Vllm, "qwen3-8b", &json!({}), ("f16", "f16"), (1, 1));
+    assert_eq!(export(Target::LlamaCpp, model, &request, None).unwrap_err().field, "engine.name");
+    let request = asked(Target::LlamaCpp, "qwen3-8b", &json!({ "n_outputs_max": 4 }), ("f16", "f16"), (1, 1));
+    assert_eq!(export(Target::LlamaCpp, model, &request, None).unwrap_err().field, "engine.n_outputs_max");
+    assert_eq!(EngineName::LlamaCpp, Target::LlamaCpp.engine());
+}
