@@ -1,6 +1,7 @@
 //! The project's own commands. `cargo xtask test` is the whole check a change must pass, on a fresh machine as on a
 //! developer's; the other commands are the parts of it that are useful alone.
 
+mod browser;
 mod data;
 mod fit_speed;
 mod hardware;
@@ -11,6 +12,7 @@ mod shell;
 mod specs;
 mod step;
 mod wasm;
+mod web;
 
 use std::process::ExitCode;
 
@@ -40,6 +42,10 @@ enum Command {
     FitSpeed(fit_speed::Args),
     /// Write the device records from their source tables
     Hardware(hardware::Args),
+    /// Build the browser planner into `web/dist`
+    Web,
+    /// Build the browser planner and serve it to this machine
+    Serve(web::ServeArgs),
 }
 
 fn main() -> ExitCode {
@@ -62,5 +68,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Specs(args) => specs::run(args).map(|()| ExitCode::SUCCESS),
         Command::FitSpeed(args) => fit_speed::run(args).map(|()| ExitCode::SUCCESS),
         Command::Hardware(args) => hardware::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Web => web::build().map(|()| ExitCode::SUCCESS),
+        Command::Serve(args) => web::serve(args).map(|()| ExitCode::SUCCESS),
     }
 }

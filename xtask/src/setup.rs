@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::shell::{capture, cargo, run, works};
-use crate::wasm;
+use crate::{browser, wasm};
 
 /// lavapipe, and the library that finds drivers.
 const VULKAN_PACKAGES: [&str; 2] = ["mesa-vulkan-drivers", "libvulkan1"];
@@ -17,7 +17,7 @@ pub(crate) fn all() -> Result<()> {
     vulkan()?;
     let toolchain = wasm::ensure()?;
     println!("wasm32 standard library: {toolchain}");
-    Ok(())
+    browser::set_up()
 }
 
 pub(crate) fn has_nextest() -> bool {

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::shell::{capture, cargo, run};
-use crate::{data, setup, wasm};
+use crate::{browser, data, setup, wasm, web};
 
 /// One step, declared in the order it runs: cheap ones first, and the tests last so that their count closes the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -15,6 +15,8 @@ pub(crate) enum Step {
     Clippy,
     ClippyWasm,
     Doctest,
+    Web,
+    Browser,
     Test,
 }
 
@@ -31,6 +33,8 @@ impl Step {
             Step::Clippy => "clippy",
             Step::ClippyWasm => "clippy-wasm",
             Step::Doctest => "doctest",
+            Step::Web => "web",
+            Step::Browser => "browser",
             Step::Test => "test",
         }
     }
@@ -43,6 +47,8 @@ impl Step {
             Step::Clippy => "no warnings, every target",
             Step::ClippyWasm => "no warnings, built for the browser",
             Step::Doctest => "the worked examples in the documentation hold",
+            Step::Web => "the browser planner builds and keeps its weight",
+            Step::Browser => "the page in a headless browser",
             Step::Test => "every unit and integration test",
         }
     }
@@ -57,6 +63,8 @@ impl Step {
             }
             Step::ClippyWasm => wasm::lint(&WASM_PACKAGES),
             Step::Doctest => run(cargo().args(["test", "--doc", "--workspace"])),
+            Step::Web => web::build(),
+            Step::Browser => browser::test(),
             Step::Test => test(),
         }
     }

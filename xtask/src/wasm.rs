@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::setup;
 use crate::shell::{capture, cargo, run, works};
 
-const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const VARIABLE: &str = "KVPLAN_WASM";
 const PACKAGES: [&str; 5] = ["rust-web-src", "libstd-rust-web-dev", "rustc-web", "cargo-web", "lld-22"];
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
@@ -114,13 +114,20 @@ pub(crate) fn ensure() -> Result<Toolchain> {
     }
 }
 
+/// The toolchain to build with, which a step before this one installed.
+pub(crate) fn present() -> Result<Toolchain> {
+    match next(&look(Vec::new())?) {
+        Next::Use(toolchain) => Ok(toolchain),
+        Next::Install(_) | Next::AskPerson => {
+            bail!("no wasm32 standard library here: run `cargo xtask test --only setup` first")
+        }
+    }
+}
+
 /// Lints `packages` for the browser. Debian ships no clippy for its web compiler, so there the compiler's own warnings
 /// are all there is, and it says so.
 pub(crate) fn lint(packages: &[&str]) -> Result<()> {
-    let facts = look(Vec::new())?;
-    let Next::Use(toolchain) = next(&facts) else {
-        bail!("no wasm32 standard library here: run `cargo xtask test --only setup` first");
-    };
+    let toolchain = present()?;
     let packages = packages.iter().flat_map(|package| ["--package", package]);
     match toolchain {
         Toolchain::Rustup => run(toolchain.cargo("clippy").args(packages).args(["--", "-D", "warnings"])),

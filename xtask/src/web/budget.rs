@@ -1,0 +1,39 @@
+//! What the bundle may weigh on the wire. A page that is slow to open is not opened, and weight comes unnoticed: a
+//! dependency here, a feature there.
+
+use anyhow::{Result, bail};
+
+use super::packed::Packed;
+
+/// Brotli bytes of everything a browser fetches to show the planner.
+const FIRST_LOAD: usize = 450 << 10;
+/// Prints the sizes and fails when a budget is passed.
+pub(super) fn check(files: &[Packed]) -> Result<()> {
+    println!("{:<20} {:>10} {:>10} {:>10}", "file", "bytes", "gzip", "brotli");
+    for file in files {
+        let (plain, gzip, brotli) = (file.plain_bytes(), file.gzip_bytes(), file.brotli_bytes());
+        println!("{:<20} {plain:>10} {gzip:>10} {brotli:>10}", file.logical);
+    }
+    let first: usize = files.iter().map(Packed::brotli_bytes).sum();
+    within("first load", first, FIRST_LOAD)
+}
+
+fn within(what: &str, bytes: usize, budget: usize) -> Result<()> {
+    println!("{what}: {bytes} bytes of brotli, {budget} allowed");
+    if bytes > budget {
+        bail!("the {what} weighs {bytes} bytes of brotli, {} over its budget", bytes.abs_diff(budget));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_over_the_budget_is_an_error_that_says_how_much() {
+        assert!(within("first load", 10, 10).is_ok());
+        let error = within("first load", 11, 10).unwrap_err();
+        assert_eq!(error.to_string(), "the first load weighs 11 bytes of brotli, 1 over its budget");
+    }
+}
