@@ -18,6 +18,7 @@
 //! - [`model`]: how long a kernel takes: a model fitted to some measured runs, checked on others. No adapter.
 //! - [`quality`]: what a codec does to K, V, logits and attention output on captured activations. No adapter.
 //! - [`op`]: launches with parameters, constants and grid filled in, and [`op::CODECS`], one row per codec.
+//! - [`convert`]: rows to a codec's bytes and back on an adapter.
 //! - [`validate`]: the planner's numbers held against all of this: cases, a runner, records. `kvplan validate` prints them.
 //!
 //! # How a cache is read
@@ -76,6 +77,7 @@
 //! *Infinities and NaN* are refused before upload ([`gpu::GpuError::NonFinite`]): one would spoil its block, and WGSL
 //! lets a compiler assume there are none.
 
+pub mod convert;
 pub mod cpu;
 pub mod gpu;
 pub mod model;

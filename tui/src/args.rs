@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use kvplan_core::codec::Codec;
+use kvplan_core::codec::{Codec, Side, StaticScale};
 use kvplan_core::engine::EngineName;
 use kvplan_core::launch::Target;
 use kvplan_core::plan::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf};
@@ -187,19 +187,28 @@ pub(crate) struct CodecArgs {
     /// Elements per row
     #[arg(long)]
     pub(crate) dim: usize,
+    /// Keys or values, where the codec stores them differently
+    #[arg(long, value_enum, default_value = "v")]
+    pub(crate) side: SideArg,
+    /// A scale outside the cache, for codecs that have one: x/scale is encoded
+    #[arg(long, value_parser = scale)]
+    pub(crate) scale: Option<StaticScale>,
     /// The reference arithmetic, or what llama.cpp's cache path stores on x86 (encoding only)
     #[arg(long, value_enum, default_value = "reference")]
     pub(crate) route: RouteArg,
     /// Where the arithmetic runs
     #[arg(long, value_enum, default_value = "cpu")]
     pub(crate) on: Processor,
+    /// With `--on gpu`, the adapter whose name contains this
+    #[arg(long, value_name = "NAME")]
+    pub(crate) adapter: Option<String>,
     /// File to read
     pub(crate) input: PathBuf,
     /// File to write
     pub(crate) output: PathBuf,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum RouteArg {
     /// The published scalar reference
     #[value(alias = "ref")]
@@ -208,10 +217,29 @@ pub(crate) enum RouteArg {
     Kv,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Processor {
     /// The reference arithmetic on the CPU
     Cpu,
+    /// The kernels, on this machine's GPU
+    Gpu,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SideArg {
+    /// Keys
+    K,
+    /// Values
+    V,
+}
+
+impl From<SideArg> for Side {
+    fn from(side: SideArg) -> Self {
+        match side {
+            SideArg::K => Self::Key,
+            SideArg::V => Self::Value,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -327,6 +355,11 @@ fn target(text: &str) -> Result<Target, String> {
 
 fn codec(text: &str) -> Result<Codec, String> {
     Codec::parse(text).ok_or_else(|| format!("no codec `{text}`; `kvplan codecs` lists them"))
+}
+
+fn scale(text: &str) -> Result<StaticScale, String> {
+    let number: f32 = text.parse().map_err(|_| "a scale is a number".to_owned())?;
+    StaticScale::new(number).map_err(|error| error.to_string())
 }
 
 fn projections(text: &str) -> Result<Projections, String> {

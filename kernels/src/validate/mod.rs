@@ -8,7 +8,7 @@
 //! - `case`: what is run: codecs × shapes, and where K, V and Q come from;
 //! - `model`: the shapes of a model's layers; `capture`: Q, K and V of a real model from a safetensors file;
 //! - `record`: what is found, as data; `compare`: found against expected;
-//! - `side`: K or V in one codec; `turn`: queries into its domain and outputs back; `rig`: a layer's buffers and launches;
+//! - `side`: K or V in one codec; `rig`: a layer's buffers and launches;
 //! - `on_gpu`, `on_cpu`: one case on an adapter, and by the twins alone;
 //! - `clock`: every kernel at several sizes, the time model fitted to some and held against the others.
 
@@ -24,7 +24,6 @@ mod rig;
 mod side;
 #[cfg(test)]
 mod tests;
-mod turn;
 
 pub use capture::{CaptureError, capture, sample};
 pub use case::{Case, CaseShape, Source, standard};

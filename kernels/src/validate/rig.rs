@@ -2,7 +2,7 @@
 
 use super::case::{CaseShape, Tensors};
 use super::side::Store;
-use super::turn;
+use crate::convert;
 use crate::gpu::{Buffer, Clock, Dispatch, Gpu, GpuError};
 use crate::op::{self, Addressing, Cache, CodecKernels};
 use kvplan_core::codec::Side;
@@ -101,7 +101,7 @@ pub(super) fn asked(
     tensors: &Tensors,
     queries: u32,
 ) -> Vec<f32> {
-    turn::queries(kernels.key.domain, shape.k_dim, last_queries(shape, &tensors.q, queries))
+    convert::turn_queries(kernels.key.domain, shape.k_dim, last_queries(shape, &tensors.q, queries))
 }
 
 impl Rig {

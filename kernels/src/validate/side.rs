@@ -1,7 +1,7 @@
 //! One side of a layer's cache in one codec, as the runner needs it.
 
 use super::case::CaseShape;
-use super::turn;
+use crate::convert;
 use crate::cpu::dequantize;
 use crate::gpu::{Buffer, Dispatch, GpuError, POISON};
 use crate::op::{Beside, CodecKernels, SideKernels, Span, Tensor};
@@ -58,7 +58,7 @@ impl Store {
 
     /// Decoded vectors as the quantizer was given them: turned back where the decoder leaves them turned.
     pub(super) fn plain(&self, decoded: &[f32]) -> Vec<f32> {
-        turn::back(self.kernels.domain, self.tensor.head_dim, decoded)
+        convert::turn_back(self.kernels.domain, self.tensor.head_dim, decoded)
     }
 
     pub(super) fn quantize<'a>(
