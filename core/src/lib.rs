@@ -12,6 +12,7 @@
 //! [`planner`] is the state of the interactive planners: what is set, what is looked at, and how to take it back.
 //!
 //! [`launch`] goes from a plan to the command line that realises it, and from a pasted command line back to a request.
+//! [`reconcile`] reads an engine's start-up log and sets its figures beside the plan's.
 //!
 //! [`hardware`] says what a machine holds and how fast it is read, [`speed`] how fast it decodes.
 //!
@@ -28,6 +29,7 @@ pub mod hardware;
 pub mod launch;
 pub mod plan;
 pub mod planner;
+pub mod reconcile;
 pub mod spec;
 pub mod speed;
 pub mod unit;

@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// The launch command that realises a plan
     Export(ExportArgs),
+    /// An engine's start-up log, or the line that starts it, set beside the plan
+    Reconcile(ReconcileArgs),
     /// The model spec a file is understood as
     Import(ImportArgs),
     /// The catalogued models
@@ -150,6 +152,24 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) weights: Option<String>,
     /// Print JSON instead: the command word by word, the notes, the request
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReconcileArgs {
+    /// The log, or a file with a command line; standard input where absent or `-`
+    pub(crate) log: Option<PathBuf>,
+    /// The model, where the log does not tell: a catalogued id, or a config.json, .gguf or spec file
+    #[arg(short, long)]
+    pub(crate) model: Option<String>,
+    /// One of the engine's own options, as NAME=VALUE, over what the log says; may be repeated
+    #[arg(short = 'o', long = "option", value_name = "NAME=VALUE", value_parser = engine_option)]
+    pub(crate) options: Vec<(String, Value)>,
+    /// Multi-token-prediction layers kept in the cache
+    #[arg(long, default_value_t = 0)]
+    pub(crate) mtp: u64,
+    /// Print JSON instead
     #[arg(long)]
     pub(crate) json: bool,
 }

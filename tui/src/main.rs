@@ -55,6 +55,7 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Batch(args) => command::batch::run(&args),
         Command::Compare(args) => command::compare::run(&args),
         Command::Export(args) => command::export::run(&args),
+        Command::Reconcile(args) => command::reconcile::run(&args),
         Command::Import(args) => command::import::run(&args),
         Command::Models(args) => command::models::run(&args),
         Command::Hardware(args) => command::hardware::run(&args),

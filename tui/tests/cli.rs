@@ -113,6 +113,32 @@ fn a_plan_is_exported_as_the_command_that_realises_it() {
 }
 
 #[test]
+fn a_log_is_set_beside_the_plan_and_a_difference_exits_1() {
+    let logs = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/logs");
+    let run = |args: &[&str]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_kvplan")).args(args).current_dir(logs).output().unwrap();
+        shown(args, &output)
+    };
+    insta::assert_snapshot!(run(&["reconcile", "vllm-0.17-qwen3.5-35b-a3b.log"]));
+    insta::assert_snapshot!(run(&["reconcile", "sglang-qwen3-235b.log", "-m", "qwen3-235b-a22b"]));
+}
+
+#[test]
+fn a_command_line_is_told_what_was_taken_and_what_was_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "HF_TOKEN=secret vllm serve Qwen/Qwen3-8B --max-model-len 32K -tp 2 --port 8000 --swap-space 4 \
+                --quantization fp8 --api-key abc";
+    std::fs::write(folder.path().join("start.sh"), line).unwrap();
+    let args = ["reconcile", "start.sh"];
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_kvplan")).args(args).current_dir(folder.path()).output().unwrap();
+    let shown = shown(&args, &output);
+    assert!(!shown.contains("secret") && !shown.contains("abc"), "{shown}");
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
 fn nothing_is_exported_that_the_engine_refuses() {
     insta::assert_snapshot!(kvplan(&[
         "export",

@@ -204,7 +204,8 @@ fn before(start: &Start, dialect: &'static Dialect, draft: &mut Draft) -> Result
                 take(dialect, Found { flag, off: false }, name, Some(value.clone()), draft)?;
             }
             (None, None) => {
-                draft.ignore(name, Some(value.clone()), Why::NotTheCache, "a variable that sets no flag");
+                // Its value may be a secret, and says nothing here.
+                draft.ignore(name, None, Why::NotTheCache, "a variable that sets no flag");
             }
         }
     }
@@ -297,7 +298,11 @@ fn take(
         draft.taken.push(Taken { flag: written.to_owned(), value: value.clone(), field });
     };
     match row.map(|row| (&row.sets, row.flag)) {
-        None => draft.ignore(written, value, Why::NotTheCache, "does not change the cache"),
+        None => {
+            let secret = ["key", "token", "password"].iter().any(|word| written.contains(word));
+            let value = value.map(|value| if secret { "…".to_owned() } else { value });
+            draft.ignore(written, value, Why::NotTheCache, "does not change the cache");
+        }
         Some((Sets::NotModelled(why), _)) => draft.ignore(written, value, Why::NotModelled, *why),
         Some((Sets::Model, _)) => {
             taken("model".to_owned());

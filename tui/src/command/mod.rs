@@ -11,6 +11,7 @@ pub(crate) mod hardware;
 pub(crate) mod import;
 pub(crate) mod models;
 pub(crate) mod plan;
+pub(crate) mod reconcile;
 pub(crate) mod schema;
 pub(crate) mod validate;
 

@@ -1,0 +1,121 @@
+//! Start-up logs that people published, set beside plans: every figure equal, or different for a reason that is named.
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its log has failed")]
+
+use kvplan_core::launch::named_model;
+use kvplan_core::plan::resolve_model;
+use kvplan_core::reconcile::{Given, Reconciliation, Verdict, reconcile};
+use rstest::rstest;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+fn log(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/logs").join(file);
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn reconciled(text: &str, model: Option<&str>, options: Value) -> Reconciliation {
+    let model = model.map(|name| resolve_model(&named_model(name)).unwrap());
+    let options: Map<String, Value> = options.as_object().unwrap().clone();
+    reconcile(text, &Given { model: model.as_deref(), options: Some(&options), mtp: 0 }).unwrap()
+}
+
+/// The figures that do not say `equal`, with what they say instead.
+fn exceptions(found: &Reconciliation) -> Vec<(String, &'static str)> {
+    let others = found.lines.iter().filter(|line| line.verdict != Verdict::Equal);
+    others
+        .map(|line| (line.figure.clone(), line.verdict.into()))
+        .filter(|(_, verdict)| *verdict != "not-planned")
+        .collect()
+}
+
+#[rstest]
+#[case::metal("llama.cpp-8164-gpt-oss-20b.log", None, 14)]
+#[case::four_slots("llama.cpp-7445-gemma-2-2b.log", None, 14)]
+#[case::ollama("ollama-gemma-2-2b.log", Some("gemma-2-2b"), 14)]
+#[case::hybrid_on_two_devices("llama.cpp-vulkan-qwen3.5-9b.log", Some("qwen3.5-9b"), 6)]
+#[case::unified_windows("llama.cpp-gpt-oss-120b.log", Some("gpt-oss-120b"), 11)]
+#[case::lm_studio("lmstudio-gpt-oss-120b.log", Some("gpt-oss-120b"), 12)]
+#[case::vllm("vllm-0.19-qwen3-8b.log", None, 2)]
+#[case::vllm_without_version("vllm-qwen3-0.6b.log", Some("qwen3-0.6b"), 3)]
+#[case::vllm_v0("vllm-v0-llama-3.1-8b.log", Some("llama-3.1-8b"), 3)]
+#[case::sglang_pages("sglang-qwen3-8b.log", None, 3)]
+fn a_published_log_is_equal_in_every_figure(
+    #[case] file: &str,
+    #[case] model: Option<&str>,
+    #[case] figures: usize,
+) {
+    let found = reconciled(&log(file), model, json!({}));
+    assert_eq!(exceptions(&found), [], "{file}");
+    assert_eq!(found.lines.iter().filter(|line| line.verdict == Verdict::Equal).count(), figures);
+    assert!(found.agrees());
+}
+
+#[test]
+fn sglang_on_four_ranks_is_equal_once_the_ranks_are_named() {
+    // The issue's command says `--tp 4`; the quoted line does not.
+    let text = log("sglang-qwen3-235b.log");
+    let found = reconciled(&text, Some("qwen3-235b-a22b"), json!({ "tp_size": 4 }));
+    assert_eq!(exceptions(&found), []);
+    let wrong = reconciled(&text, Some("qwen3-235b-a22b"), json!({}));
+    assert!(!wrong.agrees(), "one rank would hold twice as many heads");
+}
+
+#[test]
+fn an_older_windowed_cache_is_explained() {
+    let found = reconciled(&log("llama.cpp-vulkan-gpt-oss-20b.log"), Some("gpt-oss-20b"), json!({}));
+    let explained: Vec<String> = exceptions(&found).into_iter().map(|(figure, _)| figure).collect();
+    assert_eq!(explained, ["swa: cells", "swa: size", "swa: K (f16)", "swa: V (f16)", "KV buffers, Vulkan0"]);
+    assert!(found.agrees());
+    assert!(
+        found.lines.iter().any(|line| line.says.as_deref().is_some_and(|says| says.contains("32 cells")))
+    );
+}
+
+#[test]
+fn what_is_left_of_a_block_is_explained_and_the_versions_own_rule_is_named() {
+    let found = reconciled(&log("vllm-0.17-qwen3.5-35b-a3b.log"), None, json!({}));
+    assert_eq!(exceptions(&found), [("KV cache memory".to_owned(), "explained")]);
+    assert_eq!(found.version.as_deref(), Some("0.17.1rc1.dev126+gbc2c0c86e"));
+    assert!(found.notes.iter().any(|note| note.contains("checkpoints")), "{:?}", found.notes);
+    assert!(found.notes.iter().any(|note| note.contains("284 blocks")), "{:?}", found.notes);
+}
+
+#[rstest]
+#[case("llama.cpp-8164-gpt-oss-20b.log", "3072.00 MiB (131072", "3071.00 MiB (131072")]
+#[case("llama.cpp-8164-gpt-oss-20b.log", "12 layers", "13 layers")]
+#[case("llama.cpp-7445-gemma-2-2b.log", "output buffer size =     3.91", "output buffer size =     3.92")]
+#[case("llama.cpp-vulkan-qwen3.5-9b.log", "S (f32):   48.00", "S (f32):   47.99")]
+#[case("vllm-0.19-qwen3-8b.log", "389,888", "389,889")]
+#[case("vllm-qwen3-0.6b.log", "21.89x", "21.88x")]
+#[case("sglang-qwen3-8b.log", "K size: 68.18", "K size: 68.17")]
+fn a_figure_changed_in_its_last_digit_differs(#[case] file: &str, #[case] from: &str, #[case] to: &str) {
+    let model = match file {
+        "llama.cpp-vulkan-qwen3.5-9b.log" => Some("qwen3.5-9b"),
+        "vllm-qwen3-0.6b.log" => Some("qwen3-0.6b"),
+        _ => None,
+    };
+    let text = log(file);
+    assert!(text.contains(from), "{from}");
+    let found = reconciled(&text.replacen(from, to, 1), model, json!({}));
+    assert!(!found.agrees(), "{:?}", found.lines);
+}
+
+#[test]
+fn a_dry_run_before_the_real_one_and_a_draft_after_it_do_not_count() {
+    let text = log("llama.cpp-8164-gpt-oss-20b.log");
+    let start = text.find("llama_context: constructing").unwrap();
+    let dry: String =
+        text[start..].lines().filter(|l| !l.contains("size = ")).map(|l| format!("{l}\n")).collect();
+    let dry = format!("{dry}llama_kv_cache:       MTL0 KV buffer size =     0.00 MiB\n");
+    let draft = "llama_context: constructing llama_context\nllama_context: n_seq_max = 1\nllama_context: n_ctx = 4096\n\
+                 llama_kv_cache: size =   16.00 MiB (  4096 cells,   1 layers,  1/1 seqs), K (f16):    8.00 MiB, V (f16):    8.00 MiB\n";
+    let found = reconciled(&format!("{}{dry}{}{draft}", &text[..start], &text[start..]), None, json!({}));
+    assert_eq!(exceptions(&found), []);
+}
+
+#[test]
+fn a_log_without_a_model_asks_for_one_and_other_text_is_refused() {
+    let given = Given::default();
+    assert_eq!(reconcile(&log("llama.cpp-gpt-oss-120b.log"), &given).unwrap_err().field, "model");
+    assert!(reconcile("hello\nworld", &given).unwrap_err().message.contains("no start-up log"));
+}
