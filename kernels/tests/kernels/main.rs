@@ -20,3 +20,4 @@ mod movement;
 mod rotate;
 mod runner;
 mod shaders;
+mod sizes;
