@@ -27,10 +27,11 @@ mod tests;
 
 pub use capture::{CaptureError, capture, sample};
 pub use case::{Case, CaseShape, Source, standard};
-pub use model::{ModelShapes, of_model};
+pub use model::{ModelShapes, of_model, totals};
 pub use record::{
     Adapter, Attended, BytesRecord, CaseRecord, Difference, ErrorRecord, Exact, HeldOutRecord, KernelTime,
-    Measured, Outcome, OutputError, Processor, Report, Series, Summary, TimePoint, TimeRecord, Within,
+    Measured, ModelRecord, ModelTotal, Outcome, OutputError, Processor, Report, Series, Summary, TimePoint,
+    TimeRecord, Within,
 };
 
 use crate::gpu::{Gpu, GpuError};

@@ -16,6 +16,8 @@ pub struct Report {
     pub cases: Vec<CaseRecord>,
     /// Kernels' times at several sizes, and what a model fitted to some says of the others.
     pub time: Option<TimeRecord>,
+    /// The whole model's cache, where the shapes are a model's.
+    pub model: Option<ModelRecord>,
     /// What a reader has to know: caps, substitutions.
     pub notes: Vec<String>,
 }
@@ -293,6 +295,28 @@ pub struct TimePoint {
     pub clock: String,
 }
 
+/// A model's cache: what the planner says of the whole, and what its layers were found to take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelRecord {
+    /// The model's name.
+    pub name: String,
+    /// Tokens.
+    pub context: u32,
+    /// One per codec of which every kind of layer ran at that length.
+    pub totals: Vec<ModelTotal>,
+}
+
+/// K and V of all attention layers in one codec.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelTotal {
+    /// The codec's name.
+    pub codec: String,
+    /// The plan's bytes of K and V for the ideal engine.
+    pub planned_bytes: u64,
+    /// Bytes found in one layer of each kind, times its layers.
+    pub measured_bytes: u64,
+}
+
 /// Relative errors over runs the model was not fitted to; absent where there are none.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HeldOutRecord {
@@ -384,7 +408,14 @@ impl CaseRecord {
 
 impl Report {
     pub(super) fn begin(processor: Processor) -> Self {
-        Self { processor, summary: Summary::default(), cases: Vec::new(), time: None, notes: Vec::new() }
+        Self {
+            processor,
+            summary: Summary::default(),
+            cases: Vec::new(),
+            time: None,
+            model: None,
+            notes: Vec::new(),
+        }
     }
 
     pub(super) fn cancelled(self) -> Self {
@@ -416,7 +447,14 @@ impl Report {
 
     /// Whether something ran, nothing failed, and the run went to its end.
     #[must_use]
-    pub const fn holds(&self) -> bool {
-        self.summary.failed == 0 && self.summary.ran > 0 && !self.summary.cancelled
+    pub fn holds(&self) -> bool {
+        self.summary.failed == 0 && self.summary.ran > 0 && !self.summary.cancelled && self.model_holds()
+    }
+
+    /// Whether every total of the model is the planner's.
+    #[must_use]
+    pub fn model_holds(&self) -> bool {
+        let totals = self.model.iter().flat_map(|model| &model.totals);
+        totals.into_iter().all(|total| total.planned_bytes == total.measured_bytes)
     }
 }

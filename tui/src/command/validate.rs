@@ -8,12 +8,14 @@ use crate::show::{self, Align, Table};
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use kvplan_core::codec::Codec;
+use kvplan_core::spec::ModelSpec;
 use kvplan_kernels::gpu::{Choice, Gpu, adapters, block_on};
 use kvplan_kernels::op::{CODECS, CodecKernels};
 use kvplan_kernels::validate::{
-    CaseShape, Progress, Report, Run, Source, capture, cases, of_model, sample, standard, validate,
-    validate_on_cpu,
+    CaseShape, ModelShapes, Progress, Report, Run, Source, capture, cases, of_model, sample, standard,
+    totals, validate, validate_on_cpu,
 };
+use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 
 /// Tokens of a capture that are run without `--full`: attention over all of them grows with the square.
@@ -44,10 +46,11 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<Outcome> {
             }
         }
     };
-    let (shapes, notes) = match shapes(args, gpu.as_ref().map_or(LEAST_BINDING, Gpu::largest_binding))? {
-        Ok(shapes) => shapes,
-        Err(message) => return refuse(&message),
-    };
+    let Work { shapes, notes, model } =
+        match work(args, gpu.as_ref().map_or(LEAST_BINDING, Gpu::largest_binding))? {
+            Ok(work) => work,
+            Err(message) => return refuse(&message),
+        };
     let cases = cases(&codecs, &shapes);
     let bar = progress_bar();
     let cancel = AtomicBool::new(false);
@@ -56,10 +59,10 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<Outcome> {
         bar.set_position(at.done as u64);
         bar.set_message(format!("{}: {}", at.codec, at.stage));
     };
-    let mut work = Run { cases: &cases, clock: !args.no_timing, progress: &mut progress, cancel: &cancel };
+    let mut run = Run { cases: &cases, clock: !args.no_timing, progress: &mut progress, cancel: &cancel };
     let result = match &gpu {
-        Some(gpu) => block_on(validate(gpu, &mut work)),
-        None => Ok(validate_on_cpu(&mut work)),
+        Some(gpu) => block_on(validate(gpu, &mut run)),
+        None => Ok(validate_on_cpu(&mut run)),
     };
     bar.finish_and_clear();
     let mut report = match result {
@@ -67,6 +70,7 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<Outcome> {
         Err(error) => return refuse(&error.to_string()),
     };
     report.notes.extend(notes);
+    report.model = model.map(|(model, context, found)| totals(&model, context, &found, &report));
     finish(args, &report)
 }
 
@@ -87,7 +91,7 @@ fn finish(args: &ValidateArgs, report: &Report) -> anyhow::Result<Outcome> {
 fn outcome(report: &Report) -> Outcome {
     if report.holds() {
         Outcome::Done
-    } else if report.summary.failed > 0 {
+    } else if report.summary.failed > 0 || !report.model_holds() {
         Outcome::Failed
     } else {
         Outcome::Refused
@@ -99,25 +103,39 @@ fn refuse(message: &str) -> anyhow::Result<Outcome> {
     Ok(Outcome::Refused)
 }
 
-/// Shapes with their activations, and what a reader has to know of them; or why there are none.
-type Shapes = Result<(Vec<(CaseShape, Source)>, Vec<String>), String>;
+/// What to run.
+struct Work {
+    /// Shapes with their activations.
+    shapes: Vec<(CaseShape, Source)>,
+    /// What a reader has to know of them.
+    notes: Vec<String>,
+    /// The model they are of, at which context.
+    model: Option<(Cow<'static, ModelSpec>, u32, ModelShapes)>,
+}
 
-fn shapes(args: &ValidateArgs, largest_binding: u64) -> anyhow::Result<Shapes> {
+impl Work {
+    const fn new(shapes: Vec<(CaseShape, Source)>, notes: Vec<String>) -> Self {
+        Self { shapes, notes, model: None }
+    }
+}
+
+/// What the arguments ask for, or why there is nothing.
+fn work(args: &ValidateArgs, largest_binding: u64) -> anyhow::Result<Result<Work, String>> {
     if let Some(path) = &args.capture {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let most = if args.full { u32::MAX } else { CAPTURE_TOKENS };
         return Ok(match capture(&bytes, most) {
             Ok(layers) => {
                 let cut = layers.iter().any(|(shape, _)| shape.tokens == most);
-                let note = format!("the capture's first {most} tokens are run; --full runs all");
-                Ok((layers, if cut { vec![note] } else { Vec::new() }))
+                let note = format!("of the capture at most the first {most} tokens are run; --full runs all");
+                Ok(Work::new(layers, if cut { vec![note] } else { Vec::new() }))
             }
             Err(error) => Err(format!("{}: {error}", path.display())),
         });
     }
     let Some(name) = &args.model else {
         let sample = sample().context("the bundled sample")?;
-        return Ok(Ok((standard(sample, args.full), Vec::new())));
+        return Ok(Ok(Work::new(standard(sample, args.full), Vec::new())));
     };
     let model = match load::model(name) {
         Ok(model) => model,
@@ -131,7 +149,8 @@ fn shapes(args: &ValidateArgs, largest_binding: u64) -> anyhow::Result<Shapes> {
     if found.shapes.is_empty() {
         return Ok(Err(format!("{}: nothing to run; {}", model.name(), found.notes.join("; "))));
     }
-    Ok(Ok((found.shapes.into_iter().map(|shape| (shape, Source::Synthetic)).collect(), found.notes)))
+    let shapes = found.shapes.iter().map(|shape| (shape.clone(), Source::Synthetic)).collect();
+    Ok(Ok(Work { shapes, notes: found.notes.clone(), model: Some((model, context, found)) }))
 }
 
 /// The kernels of the codecs asked for, all where none are.

@@ -11,7 +11,8 @@ pub(crate) use page::page;
 pub(crate) use table::table;
 
 use kvplan_kernels::validate::{
-    BytesRecord, CaseRecord, Difference, HeldOutRecord, Measured, Outcome, Processor, Report, Within,
+    BytesRecord, CaseRecord, Difference, HeldOutRecord, Measured, ModelTotal, Outcome, Processor, Report,
+    Within,
 };
 
 /// All cases of one codec together.
@@ -117,11 +118,26 @@ fn verdict(report: &Report) -> (&'static str, String) {
             format!("{} of {} did not hold", summary.failed, super::count(summary.ran, "case")),
         );
     }
+    if !report.model_holds() {
+        return ("NOT PROVED", "the model's layers do not add up to its plan".to_owned());
+    }
     match &report.processor {
         _ if summary.ran == 0 => ("NOTHING RAN", "no codec takes the shape".to_owned()),
         Processor::Gpu { .. } => ("PROVED", over),
         Processor::Cpu => ("TWINS HOLD", over),
     }
+}
+
+/// What a run that holds has shown.
+fn what_held(report: &Report) -> String {
+    let other = match report.processor {
+        Processor::Gpu { .. } => "the CPU twin's",
+        Processor::Cpu => "the reference encoder's",
+    };
+    format!(
+        "Every packed byte and decoded value equals {other}, every size the planner's; attention stays within its error \
+         bound."
+    )
 }
 
 /// What did not hold, a line each.
@@ -185,6 +201,17 @@ fn wrong(measured: &Measured) -> Vec<String> {
         lines.extend(within("prefill", &attended.prefill));
     }
     lines
+}
+
+/// A model's whole cache, planned and found, a line per codec.
+fn totals(report: &Report) -> Vec<String> {
+    let Some(model) = &report.model else { return Vec::new() };
+    let line = |total: &ModelTotal| {
+        let (planned, found) = (super::grouped(total.planned_bytes), super::grouped(total.measured_bytes));
+        let found = if planned == found { "the same".to_owned() } else { found };
+        format!("{}: {planned} B planned, {found} found", total.codec)
+    };
+    model.totals.iter().map(line).collect()
 }
 
 /// What was not run and why, codecs with the same reason together.

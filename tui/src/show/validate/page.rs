@@ -2,7 +2,9 @@
 
 use super::super::grouped;
 use super::svg::escaped;
-use super::{Row, bits, clock, failures, held_out, percent, place, plots, rows, skipped, verdict};
+use super::{
+    Row, bits, clock, failures, held_out, percent, place, plots, rows, skipped, totals, verdict, what_held,
+};
 use kvplan_kernels::validate::{CaseRecord, KernelTime, Measured, Processor, Report};
 use std::fmt::Write as _;
 
@@ -27,10 +29,21 @@ pub(crate) fn page(report: &Report) -> String {
         escaped(&sentence),
         escaped(&where_it_ran(report))
     );
+    if report.holds() {
+        let _ = writeln!(out, "<p>{}</p>", escaped(&what_held(report)));
+    }
     let failed = failures(report);
     list(&mut out, "What did not hold", &failed);
     let rows = rows(report);
     codecs(&mut out, &rows);
+    if let Some(model) = &report.model {
+        let title = format!(
+            "{} at {} tokens: K and V of every attention layer",
+            escaped(&model.name),
+            grouped(u64::from(model.context))
+        );
+        list(&mut out, &title, &totals(report));
+    }
     figures(&mut out, report, &rows);
     cases(&mut out, report);
     let notes: Vec<String> = skipped(report).into_iter().chain(report.notes.iter().cloned()).collect();

@@ -8,6 +8,9 @@ use kvplan_kernels::validate::{Report, Series, TimeRecord};
 /// The size of a plot in its own units; the page scales it.
 const SIZE: (f64, f64) = (520.0, 340.0);
 
+/// The same, with room for a label per codec.
+const TALL: (f64, f64) = (520.0, 460.0);
+
 #[expect(clippy::cast_precision_loss, reason = "a place on a plot")]
 const fn number(n: u64) -> f64 {
     n as f64
@@ -49,7 +52,7 @@ pub(super) fn bytes(report: &Report) -> Plot {
     }
     Plot {
         title: "bytes measured against bytes predicted".to_owned(),
-        size: SIZE,
+        size: TALL,
         x: axis("bytes predicted"),
         y: axis("bytes measured"),
         dots,
@@ -73,7 +76,7 @@ pub(super) fn quality(rows: &[Row<'_>]) -> Plot {
     });
     Plot {
         title: "error of the attention output against stored bits".to_owned(),
-        size: (SIZE.0, 460.0),
+        size: TALL,
         x: Axis { title: "stored bits per number", scale: Scale::Linear, tick: |bits| format!("{bits:.0}") },
         y: Axis { title: "output error", scale: Scale::Log, tick: percent },
         dots: dots.collect(),

@@ -1,8 +1,10 @@
 //! The terminal's view.
 
 use super::super::{Align, BAD, BOLD, DIM, NOTE, Table, grouped, wrapped};
-use super::{Row, bits, clock, failures, held_out, percent, place, rows, skipped, verdict};
-use kvplan_kernels::validate::{Processor, Report};
+use super::{
+    Row, bits, clock, failures, held_out, percent, place, rows, skipped, totals, verdict, what_held,
+};
+use kvplan_kernels::validate::Report;
 use std::fmt::Write as _;
 
 /// The verdict, a row per codec, what failed, the time model's error.
@@ -14,15 +16,7 @@ pub(crate) fn table(report: &Report) -> String {
     let _ = writeln!(out, "{DIM}{}{DIM:#}\n", place(report));
     let failed = failures(report);
     if report.holds() {
-        let other = match report.processor {
-            Processor::Gpu { .. } => "the CPU twin's",
-            Processor::Cpu => "the reference encoder's",
-        };
-        let line = format!(
-            "Every packed byte and decoded value equals {other}, every size the planner's; attention stays within its \
-             error bound."
-        );
-        let _ = writeln!(out, "  {}\n", wrapped(&line, 2));
+        let _ = writeln!(out, "  {}\n", wrapped(&what_held(report), 2));
     }
     for line in failed.iter().take(MOST_FAILURES) {
         let _ = writeln!(out, "  {BAD}×{BAD:#} {}", wrapped(line, 4));
@@ -37,6 +31,7 @@ pub(crate) fn table(report: &Report) -> String {
     out.push_str(&codecs(&rows));
     legend(&mut out, &rows);
     times(&mut out, report);
+    model(&mut out, report);
     for line in skipped(report).iter().chain(&report.notes) {
         let _ = writeln!(out, "  {NOTE}note{NOTE:#}  {}", wrapped(line, 8));
     }
@@ -96,6 +91,21 @@ fn legend(out: &mut String, rows: &[Row<'_>]) {
 fn allocated(rows: &[Row<'_>]) -> Option<(u64, u64)> {
     let taken = rows.iter().map(|row| row.allocator).sum::<Option<u64>>()?;
     (taken > 0).then(|| (taken, rows.iter().map(|row| row.predicted).sum()))
+}
+
+/// The whole model, in its layers' bytes.
+fn model(out: &mut String, report: &Report) {
+    let Some(model) = &report.model else { return };
+    let lines = totals(report);
+    if lines.is_empty() {
+        return;
+    }
+    let tokens = grouped(u64::from(model.context));
+    let _ =
+        writeln!(out, "\n{BOLD}{}{BOLD:#} at {tokens} tokens, K and V of every attention layer", model.name);
+    for line in lines {
+        let _ = writeln!(out, "  {}", wrapped(&line, 4));
+    }
 }
 
 fn times(out: &mut String, report: &Report) {
