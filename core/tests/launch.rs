@@ -86,9 +86,27 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn an_sglang_command_reads_back_as_the_request(
+        model in prop::sample::select(vec!["qwen3-8b", "llama-3.1-8b", "gpt-oss-20b", "llama-4-scout-17b-16e", "deepseek-v3", "deepseek-v3.2"]),
+        context in 1u64..40_000,
+        sequences in 1u64..9,
+        cache in prop::sample::select(vec![("bf16", "bf16"), ("fp8_e4m3", "fp8_e4m3"), ("fp8_e5m2", "fp8_e5m2")]),
+        tp_size in prop::sample::select(vec![1u64, 2]),
+        page_size in prop::option::of(prop::sample::select(vec![16u64, 64])),
+        hybrid in any::<bool>(),
+    ) {
+        let mut options = json!({ "tp_size": tp_size });
+        if let Some(page) = page_size { options["page_size"] = json!(page); }
+        if !hybrid { options["hybrid_swa"] = json!(false); }
+        assert_round_trip(Target::Sglang, &asked(Target::Sglang, model, &options, cache, (context, sequences)));
+    }
+}
+
 #[test]
 fn every_catalogued_model_can_be_exported_and_read_back() {
-    for target in [Target::LlamaCpp, Target::Vllm] {
+    for target in [Target::LlamaCpp, Target::Vllm, Target::Sglang] {
         for model in catalog::all() {
             let id = model.unwrap().id();
             assert_round_trip(target, &asked(target, id, &json!({}), ("f16", "f16"), (4096, 2)));
@@ -118,6 +136,8 @@ fn options(text: &str) -> Value {
     json!({"max_model_len": -1, "kv_cache_memory_bytes": 17_179_869_184_u64}))]
 #[case("vllm serve m --max-model-len 1 --speculative-config.method mtp --speculative-config.num_speculative_tokens 3",
     json!({"max_model_len": 1, "num_speculative_tokens": 3}))]
+#[case("python3 -m sglang.launch_server --model-path Qwen/Qwen3-8B --tp 4 --mem-fraction-static 0.93 --context-length 4096 --disable-hybrid-swa-memory",
+    json!({"context_length": 4096, "tp_size": 4, "mem_fraction_static": 0.93, "hybrid_swa": false}))]
 fn a_pasted_line_is_understood(#[case] text: &str, #[case] expected: Value) {
     let mut engine = options(text);
     engine.as_object_mut().unwrap().remove("name");
@@ -141,6 +161,31 @@ fn what_is_left_is_named_with_its_reason() {
     assert_eq!(left, expected);
     assert_eq!(reading.ignored[1].value.as_deref(), Some("4"));
     assert!(reading.ignored[1].says.contains("0.33.0"), "{}", reading.ignored[1].says);
+}
+
+#[test]
+fn sglangs_pool_of_tokens_holds_so_many_full_requests() {
+    let line = "sglang serve --model Qwen/Qwen3-8B --context-length 8192 --max-total-tokens 70950";
+    assert_eq!(read(line).unwrap().request.sequences, Some(8));
+    let line = format!("{line} --max-running-requests 4");
+    assert_eq!(read(&line).unwrap().request.sequences, Some(4));
+}
+
+#[test]
+fn a_modelfile_divides_the_context_by_the_slots() {
+    let model = catalog::find("qwen3-8b").unwrap();
+    let request =
+        asked(Target::Ollama, "qwen3-8b", &json!({ "n_gpu_layers": 20 }), ("q8_0", "q8_0"), (8192, 2));
+    let launch = export(Target::Ollama, model, &request, Some("./mine.gguf")).unwrap();
+    let file = launch.file.as_ref().map(|file| file.text.as_str());
+    assert_eq!(file, Some("FROM ./mine.gguf\nPARAMETER num_ctx 8192\nPARAMETER num_gpu 20\n"));
+    let line = "OLLAMA_NUM_PARALLEL=2 OLLAMA_KV_CACHE_TYPE=q8_0 OLLAMA_FLASH_ATTENTION=1 ollama serve";
+    assert_eq!(launch.line(), line);
+    let uneven = asked(Target::Ollama, "qwen3-8b", &json!({}), ("q8_0", "f16"), (8192, 2));
+    assert_eq!(export(Target::Ollama, model, &uneven, None).unwrap_err().field, "cache.v");
+    let unified =
+        asked(Target::Ollama, "qwen3-8b", &json!({ "kv_unified": true }), ("f16", "f16"), (8192, 2));
+    assert_eq!(export(Target::Ollama, model, &unified, None).unwrap_err().field, "engine.kv_unified");
 }
 
 #[test]

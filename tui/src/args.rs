@@ -138,7 +138,7 @@ pub(crate) struct CompareArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// What to write for: llama.cpp, vllm
+    /// What to write for: llama.cpp, vllm, sglang, ollama
     #[arg(value_parser = target)]
     pub(crate) target: Target,
     /// A catalogued id, or a config.json, .gguf or spec file

@@ -1,7 +1,7 @@
 //! From a request to what starts the engine it asks for: a command, files, and the defaults that would bite.
 
 use super::read::canonical;
-use super::{llama_cpp, model, vllm, words};
+use super::{llama_cpp, model, ollama, sglang, vllm, words};
 use crate::engine::{CacheTypes, EngineName};
 use crate::error::PlanError;
 use crate::plan::{EngineRequest, ModelRef, Plan, Request, plan_model};
@@ -33,6 +33,14 @@ pub enum Target {
     #[serde(rename = "vllm")]
     #[strum(serialize = "vllm")]
     Vllm,
+    /// `python -m sglang.launch_server`.
+    #[serde(rename = "sglang")]
+    #[strum(serialize = "sglang")]
+    Sglang,
+    /// A Modelfile, and the variables of `ollama serve`.
+    #[serde(rename = "ollama")]
+    #[strum(serialize = "ollama")]
+    Ollama,
 }
 
 impl Target {
@@ -42,14 +50,35 @@ impl Target {
         self.into()
     }
 
+    /// The version that is written for.
+    #[must_use]
+    pub const fn version(self) -> &'static str {
+        match (self, self.engine().modelled_version()) {
+            // The revision whose launcher was read; it starts a stock llama-server.
+            (Self::Ollama, _) => "fb307609",
+            (Self::LlamaCpp | Self::Vllm | Self::Sglang, Some(version)) => version,
+            (Self::LlamaCpp | Self::Vllm | Self::Sglang, None) => "",
+        }
+    }
+
     /// The engine whose plan is written.
     #[must_use]
     pub const fn engine(self) -> EngineName {
         match self {
-            Self::LlamaCpp => EngineName::LlamaCpp,
+            Self::LlamaCpp | Self::Ollama => EngineName::LlamaCpp,
             Self::Vllm => EngineName::Vllm,
+            Self::Sglang => EngineName::Sglang,
         }
     }
+}
+
+/// A file an engine is started with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConfigFile {
+    /// Its name.
+    pub name: &'static str,
+    /// Its content.
+    pub text: String,
 }
 
 /// What starts an engine.
@@ -65,6 +94,9 @@ pub struct Launch {
     /// The command, word by word.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
+    /// A file it needs, and its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<ConfigFile>,
     /// What was written out and why, and what is beside the plan.
     pub notes: Vec<Cow<'static, str>>,
     /// The request that the command reads back as.
@@ -73,12 +105,12 @@ pub struct Launch {
 
 impl Launch {
     pub(super) fn of(target: Target) -> Self {
-        let version = target.engine().modelled_version().unwrap_or_default();
         Self {
             target,
-            version,
+            version: target.version(),
             variables: Vec::new(),
             command: Vec::new(),
+            file: None,
             notes: Vec::new(),
             request: Request::of(ModelRef::Id(String::new())),
         }
@@ -95,24 +127,38 @@ impl Launch {
         variables.chain(self.command.iter().map(|word| words::quote(word)))
     }
 
+    /// The command in lines of at most `width` columns where its words allow: on one, or with a flag a line.
+    #[must_use]
+    pub fn lines(&self, width: usize) -> Vec<String> {
+        let whole = self.line();
+        if whole.len() <= width {
+            return vec![whole];
+        }
+        let mut lines: Vec<String> = Vec::new();
+        for word in self.words() {
+            match lines.last_mut() {
+                Some(line) if !word.starts_with('-') => {
+                    line.push(' ');
+                    line.push_str(&word);
+                }
+                Some(line) => {
+                    line.push_str(" \\");
+                    lines.push(format!("  {word}"));
+                }
+                None => lines.push(word),
+            }
+        }
+        lines
+    }
+
     /// The whole as text to paste: the command, flags on lines of their own where it is long, the notes as comments.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut out = format!("# {} {}\n", self.target.engine(), self.version);
-        let line = self.line();
-        if line.len() <= 80 {
-            out.push_str(&line);
-        } else {
-            let mut words = self.words().peekable();
-            while let Some(word) = words.next() {
-                out.push_str(&word);
-                match words.peek() {
-                    Some(next) if next.starts_with("-") => out.push_str(" \\\n  "),
-                    Some(_) => out.push(' '),
-                    None => {}
-                }
-            }
+        let mut out = format!("# {} {}\n", self.target, self.version);
+        if let Some(file) = &self.file {
+            let _ = write!(out, "cat > {} <<'END'\n{}END\n", file.name, file.text);
         }
+        out.push_str(&self.lines(80).join("\n"));
         out.push('\n');
         for note in &self.notes {
             comment(&mut out, note);
@@ -188,15 +234,26 @@ pub fn export(
             llama_cpp::settle(&mut options, &plan, &source)?;
             llama_cpp::write(&options, &plan, &source)
         }
+        Target::Ollama => {
+            llama_cpp::settle(&mut options, &plan, &source)?;
+            ollama::write(&options, &plan, &source)
+        }
+        Target::Sglang => {
+            sglang::settle(&mut options, &plan, &source)?;
+            sglang::write(&options, &plan, &source)
+        }
         Target::Vllm => {
             vllm::settle(&mut options, &plan, &source)?;
             source.chose_pool = !had_pool && pool(&options);
             vllm::write(&options, &plan, &source)
         }
     }?;
-    let length_said = options.contains_key("max_model_len") || target.engine() == EngineName::LlamaCpp;
+    let length_said = options.contains_key("max_model_len")
+        || options.contains_key("context_length")
+        || target.engine() == EngineName::LlamaCpp;
     let read_back = Request {
         context: (!length_said).then_some(plan.context.get()),
+        sequences: if target == Target::Sglang { request.sequences } else { None },
         engine: Some(EngineRequest { name: target.engine(), version: None, options }),
         mtp: request.mtp,
         ..Request::of(ModelRef::Id(plan_name(&plan)))

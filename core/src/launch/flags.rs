@@ -44,6 +44,8 @@ pub(super) static LLAMA_CPP: LazyLock<Flags> =
     LazyLock::new(|| Flags::parse(include_str!("flags/llama_cpp.txt"), false));
 pub(super) static VLLM: LazyLock<Flags> =
     LazyLock::new(|| Flags::parse(include_str!("flags/vllm.txt"), true));
+pub(super) static SGLANG: LazyLock<Flags> =
+    LazyLock::new(|| Flags::parse(include_str!("flags/sglang.txt"), true));
 
 /// A flag as written: which it is, and whether by an off spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +118,7 @@ mod tests {
 
     #[test]
     fn every_line_of_the_tables_is_read() {
-        for (flags, count) in [(&LLAMA_CPP, 352), (&VLLM, 320)] {
+        for (flags, count) in [(&LLAMA_CPP, 352), (&VLLM, 320), (&SGLANG, 531)] {
             assert_eq!(flags.flags.len(), count);
             for flag in &flags.flags {
                 for name in &flag.names {

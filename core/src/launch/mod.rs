@@ -11,12 +11,14 @@ mod export;
 mod flags;
 mod llama_cpp;
 mod model;
+mod ollama;
 mod program;
 mod read;
+mod sglang;
 mod table;
 mod vllm;
 mod words;
 
-pub use export::{Launch, Target, export};
+pub use export::{ConfigFile, Launch, Target, export};
 pub use model::named as named_model;
 pub use read::{Ignored, Reading, Taken, Why, read};

@@ -12,6 +12,8 @@ pub(super) enum Program {
     LlamaCli,
     #[strum(serialize = "vllm serve")]
     Vllm,
+    #[strum(serialize = "sglang.launch_server")]
+    Sglang,
 }
 
 /// One start of one program.
@@ -94,11 +96,13 @@ fn recognise(word: &str, after: &[Word]) -> Option<(Program, usize)> {
             Some("cli" | "run") => return Some((Program::LlamaCli, 1)),
             Some(_) | None => {}
         },
+        "sglang" if next(0) == Some("serve") => return Some((Program::Sglang, 1)),
         "vllm" if next(0) == Some("serve") => return Some((Program::Vllm, 1)),
         _ => {}
     }
     if base.starts_with("python") && next(0) == Some("-m") {
         return match next(1) {
+            Some("sglang.launch_server" | "sglang.launch_server_cli") => Some((Program::Sglang, 2)),
             Some("vllm.entrypoints.openai.api_server" | "vllm.entrypoints.api_server") => {
                 Some((Program::Vllm, 2))
             }
@@ -145,6 +149,11 @@ mod tests {
         "docker run --gpus all -v ~/m:/models/x -p 8000:8000 vllm/vllm-openai:v0.11.0 --model m",
         Program::Vllm,
         "--model m"
+    )]
+    #[case(
+        "docker run lmsysorg/sglang:latest python3 -m sglang.launch_server --tp 2",
+        Program::Sglang,
+        "--tp 2"
     )]
     #[case("docker run x/vllm-openai vllm serve m", Program::Vllm, "m")]
     #[case("docker run ghcr.io/ggml-org/llama.cpp:server-cuda -m x", Program::LlamaServer, "-m x")]

@@ -3,7 +3,7 @@
 use super::flags::{Arity, Flags, Found};
 use super::program::{self, Program, Start};
 use super::table::{Form, Row, Sets};
-use super::{llama_cpp, model, vllm, words};
+use super::{llama_cpp, model, sglang, vllm, words};
 use crate::engine::{Engine, EngineName};
 use crate::error::PlanError;
 use crate::plan::{EngineRequest, Request};
@@ -85,6 +85,7 @@ pub(super) struct Draft {
     pub model: Option<String>,
     pub options: Map<String, Value>,
     pub context: Option<u64>,
+    pub sequences: Option<u64>,
     pub mtp: u64,
     /// Values of flags that are decided at the end, by the flag of their row.
     pub later: BTreeMap<&'static str, String>,
@@ -107,6 +108,7 @@ const fn dialect(program: Program) -> &'static Dialect {
     match program {
         Program::LlamaServer | Program::LlamaCli => &llama_cpp::DIALECT,
         Program::Vllm => &vllm::DIALECT,
+        Program::Sglang => &sglang::DIALECT,
     }
 }
 
@@ -127,7 +129,7 @@ pub fn read(text: &str) -> Result<Reading, PlanError> {
     let start = program::find(words::commands(text)?).ok_or_else(|| {
         PlanError::invalid(
             "",
-            "no command line of a known engine: llama-server, llama-cli, vllm serve are read",
+            "no command line of a known engine: llama-server, llama-cli, vllm serve and sglang.launch_server are read",
         )
     })?;
     let dialect = dialect(start.program);
@@ -143,6 +145,7 @@ pub fn read(text: &str) -> Result<Reading, PlanError> {
     let request = Request {
         engine: Some(engine),
         context: draft.context,
+        sequences: draft.sequences,
         mtp: draft.mtp,
         ..Request::of(model::named(&named))
     };
