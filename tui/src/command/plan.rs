@@ -7,6 +7,7 @@ use crate::load;
 use crate::show;
 use kvplan_core::engine::EngineName;
 use kvplan_core::error::PlanError;
+use kvplan_core::launch::{Target, export};
 use kvplan_core::plan::{EngineRequest, ModelRef, Plan, Request, error_line, plan_model};
 use kvplan_core::spec::ModelSpec;
 use serde_json::Map;
@@ -29,8 +30,18 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
     match plan_model(&model, &request) {
         Err(error) => refused(args, &error),
         Ok(plan) if args.json => print_json(&plan).map(|()| Outcome::Done),
-        Ok(plan) => print_text(&show::plan::one(&model, &plan)).map(|()| Outcome::Done),
+        Ok(plan) => {
+            let run = launch_of(args, &model, &request);
+            print_text(&format!("{}{run}", show::plan::one(&model, &plan))).map(|()| Outcome::Done)
+        }
     }
+}
+
+/// The command that realises the plan, where its engine is one that is launched by a command.
+fn launch_of(args: &PlanArgs, model: &ModelSpec, request: &Request) -> String {
+    let target = args.engine.and_then(|engine| engine.as_str().parse().ok());
+    let launch = target.and_then(|target: Target| export(target, model, request, None).ok());
+    launch.map_or_else(String::new, |launch| show::plan::run(&launch.lines(76)))
 }
 
 /// One line an engine. An engine that cannot answer says why on its line; only if none can is that a failure.

@@ -61,6 +61,15 @@ pub(crate) fn one(model: &ModelSpec, plan: &Plan) -> String {
     out
 }
 
+/// The command that starts it.
+pub(crate) fn run(lines: &[String]) -> String {
+    let mut out = "\nrun\n".to_owned();
+    for line in lines {
+        let _ = writeln!(out, "  {line}");
+    }
+    out
+}
+
 /// One line an engine, the ideal engine's table below.
 pub(crate) fn summary(model: &ModelSpec, answers: &[(EngineName, Result<Plan, PlanError>)]) -> String {
     let mut out = String::new();
