@@ -141,7 +141,7 @@ pub struct BytesRecord {
     pub allocator_bytes: Option<u64>,
     /// Packed bytes against the twin's.
     pub packed: Exact,
-    /// Decoded values against the twin's, bit for bit; the twin's own against the reference's where nothing else ran,
+    /// Decoded values against the twin's, bit by bit; the twin's own against the reference's where nothing else ran,
     /// absent there for formats that the kernels leave turned.
     pub unpacked: Option<Exact>,
 }
@@ -151,8 +151,12 @@ pub struct BytesRecord {
 pub struct Exact {
     /// Bytes or values compared.
     pub compared: u64,
-    /// How many differ.
+    /// How many differ, those of `rounded` aside.
     pub differing: u64,
+    /// Decoded values that differ in their last bits only: WGSL lets a device round a product or add up a norm in its own
+    /// way. Packed bytes have no such allowance.
+    #[serde(default)]
+    pub rounded: u64,
     /// The first that differs.
     pub first: Option<Difference>,
 }

@@ -134,9 +134,18 @@ fn what_held(report: &Report) -> String {
         Processor::Gpu { .. } => "the CPU twin's",
         Processor::Cpu => "the reference encoder's",
     };
+    let measured = report.cases.iter().filter_map(|case| case.outcome.measured());
+    let values =
+        measured.flat_map(|measured| [&measured.k, &measured.v]).filter_map(|side| side.unpacked.as_ref());
+    let rounded: u64 = values.map(|exact| exact.rounded).sum();
+    let but = if rounded > 0 {
+        format!(" ({} of the values but for their last bits, as WGSL allows)", super::grouped(rounded))
+    } else {
+        String::new()
+    };
     format!(
-        "Every packed byte and decoded value equals {other}, every size the planner's; attention stays within its error \
-         bound."
+        "Every packed byte and decoded value equals {other}{but}, every size the planner's; attention stays within its \
+         error bound."
     )
 }
 
