@@ -3,13 +3,14 @@
 //! - `#import layout/q8_0`: the block of that codec as `kvplan-core` lays it out (`Q8_0_ELEMENTS`, `Q8_0_BYTES`, and the
 //!   offset of each field of the block: `Q8_0_QS`). `#import layout/kivi2.key as K` is one side of a codec whose sides
 //!   differ, under the prefix `K`; see [`layout`](fn@layout) for the constants of each packing.
+//! - `#import table/iq4_nl_levels`: fixed numbers of a format, from `kvplan-core` too; see [`table`].
 //! - `#import kv/f16 as k`: the same file with every `kv_` renamed to `k_`, so that one decoder serves both sides. An
 //!   import `as kv` inside such a file is renamed with it.
 //! - `#import kv/* as src`: a template; one shader per file of `kv/`, named after the template and the file.
 //! - `#import kv/*.key as k` and `#import kv/*.value as v`: a template over the codecs of `pairs.txt`. With both, one
 //!   shader per codec, named after it; with one, a shader per decoder that some codec uses on that side.
 
-use kvplan_core::codec::{Block, Codec, Packing};
+use kvplan_core::codec::{Block, Codec, Packing, tables};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -112,6 +113,8 @@ impl Sources {
             }
             if let Some(name) = part.strip_prefix("layout/") {
                 layout(name, alias, out)?;
+            } else if let Some(name) = part.strip_prefix("table/") {
+                table(name, out)?;
             } else {
                 let text = self.0.get(part).ok_or_else(|| format!("no `{part}.wgsl` to import"))?;
                 self.inline(text, alias, seen, out)?;
@@ -175,6 +178,25 @@ fn layout(name: &str, alias: Option<&str>, out: &mut String) -> Result<(), Strin
         writeln!(out, "const {prefix}_{what}: u32 = {value}u;").map_err(|error| error.to_string())?;
     }
     Ok(())
+}
+
+/// A table under its name in capitals: words of four signed bytes, or words of 32 signs.
+fn table(name: &str, out: &mut String) -> Result<(), String> {
+    let words: Vec<u32> = match name {
+        "iq4_nl_levels" => {
+            let levels = tables::IQ4_NL_LEVELS.as_chunks().0.iter();
+            levels.map(|four| u32::from_le_bytes(four.map(i8::cast_unsigned))).collect()
+        }
+        "vllm_int4_signs" => {
+            let bytes: Vec<u8> = tables::VLLM_INT4_SIGNS.iter().flat_map(|word| word.to_le_bytes()).collect();
+            bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect()
+        }
+        _ => return Err(format!("`{name}` is no table")),
+    };
+    let listed: Vec<String> = words.iter().map(|word| format!("{word}u")).collect();
+    let (name, count) = (name.to_ascii_uppercase(), words.len());
+    writeln!(out, "const {name}: array<u32, {count}> = array<u32, {count}>({});", listed.join(", "))
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -244,6 +266,15 @@ mod tests {
         let expected =
             [("ELEMENTS", 32), ("BYTES", 24), ("RESIDUAL", 0), ("D", 0), ("M", 2), ("QH", 4), ("QS", 8)];
         assert_eq!(constants("#import layout/q5_1"), expected.map(|(name, n)| (format!("Q5_1_{name}"), n)));
+    }
+
+    /// ggml's kvalues_iq4nl begins −127, −104, −83, −65 and ends 53, 69, 89, 113.
+    #[test]
+    fn a_table_comes_from_core() {
+        let text = &sources(&[("x", "#import table/iq4_nl_levels")]).expand().unwrap()[0].1;
+        let (first, last) = (u32::from_le_bytes([129, 152, 173, 191]), u32::from_le_bytes([53, 69, 89, 113]));
+        assert!(text.contains(&format!("({first}u, ")) && text.contains(&format!(" {last}u)")), "{text}");
+        assert!(sources(&[("x", "#import table/nothing")]).expand().is_err());
     }
 
     /// KIVI, 2 bits: 32 codes, f16 scale and f16 minimum; 128 tokens in f16. TurboQuant's keys carry an f16 norm.

@@ -45,7 +45,8 @@
 //! 1. `wgsl/quantize/a.wgsl`: imports `shared/rows`, reads `src` (f32 bits, `[token][head][element]`), writes `dst`: the
 //!    bytes [`kvplan_core::codec`] writes, rows end to end. `const UNIT` is the number of elements one invocation takes; the
 //!    unit must begin on a word of `dst`. Without a `UNIT`, an invocation takes `params.rows_per_unit` rows (1, 2 or 4,
-//!    whatever makes whole words; a row is a head's vector where the layout is per head, else the row of all heads).
+//!    whatever makes whole words; a row is a head's vector where the layout is per head, else the row of all heads). With
+//!    `const LANES`, that many invocations (a workgroup) share the unit.
 //!    `shared/stream` writes bytes one after the other, `shared/row_scale` divides by the scale beside the cache.
 //! 2. `wgsl/kv/a.wgsl`: `kv_record` and `kv_load4`. Everything the file declares begins with `kv_` (it is imported twice,
 //!    renamed); what both sides may share comes by an import without `as`. `shared/bytes` reads at any byte.
@@ -53,6 +54,10 @@
 //!    `K_BYTES`, `K_EXTRA`, `K_RESIDUAL` and the offsets of the block's fields. Never type one.
 //! 4. The twins: `cpu/quantize/a.rs` (a [`cpu::quantize::Quantize`]) and `cpu/kv/a.rs` (a [`cpu::kv::Decoder`] constant).
 //! 5. One line of `pairs.txt` and one row of `op/table.rs`. [`op::Domain`] says whether the decoder's vectors are turned.
+//!
+//! A decoder of a layout whose scales follow a vector's codes declares `const kv_CODE_BITS` and reads them at
+//! `record.scales`: the geometry then places them, behind the codes or in a page's plane of their own.
+//! [`op::SideKernels::append`] takes what a quantize kernel wrote to wherever the arrangement wants it.
 //!
 //! The tests over [`op::CODECS`], decode and prefill attention, and `kvplan validate` follow from the row. Where the
 //! tests' reference cannot be `Codec::rows` (keys grouped over tokens, say), add how the bytes are made to

@@ -1,6 +1,6 @@
 //! What the kernels know of one codec, and its quantize and dequantize launches.
 
-use kvplan_core::codec::{Codec, CodecError, Packing, Side, SideLayout};
+use kvplan_core::codec::{ArithmeticError, Codec, CodecError, Packing, Route, Side, SideLayout};
 
 use super::geometry::window_tokens;
 use super::{Arrangement, Span, Tensor, word};
@@ -169,6 +169,11 @@ impl SideKernels {
                 (u64::from(packed), u64::from(heads) * u64::from(head_dim), u64::from(heads))
             }
         };
+        // A transform that exists for some widths only is the arithmetic's restriction, not the layout's.
+        let coder = self.codec.rows(self.side, Route::Reference, head_dim as usize);
+        if let Err(error @ ArithmeticError::NoTransform { .. }) = coder {
+            return super::refuse(self.quantize, error.to_string());
+        }
         let of = |what: &str, n: u64| word(self.quantize, what, n);
         let bytes = self.fits(self.codec.row_bytes(self.side, row_heads, u64::from(head_dim)))?.get();
         // The elements are counted in 32 bits too.
@@ -176,6 +181,7 @@ impl SideKernels {
         Ok(Rows {
             rows: of("rows", rows)?,
             width: of("elements per row", width)?,
+            row_bytes: of("bytes per row", bytes)?,
             heads,
             head_dim,
             rows_per_unit: match bytes % 4 {
@@ -208,8 +214,10 @@ impl SideKernels {
             || u64::from(rows.rows).div_ceil(u64::from(rows.rows_per_unit)),
             |unit| elements.div_ceil(u64::from(unit)),
         );
+        // Several invocations may share a unit.
+        let lanes = u64::from(shader.constant("LANES").unwrap_or(1));
         let launch = Dispatch::new(shader).params(rows.bytes()).buffers([src, beside.or(src), dst]);
-        Ok(vec![launch.invocations(units)])
+        Ok(vec![launch.invocations(units * lanes)])
     }
 
     /// Decodes a tensor, whose `head_dim` is a multiple of 4, into the decoder's [`Domain`].

@@ -12,7 +12,7 @@ pub use attention::{Addressing, Cache, Shape};
 pub use codec::{Beside, CodecKernels, Domain, Hadamard, SideKernels};
 pub use geometry::{Arrangement, Span, Tensor};
 pub use link::{Direction, link_samples};
-pub use movement::{Placement, append, copy};
+pub use movement::{Destination, Placement, append, copy};
 pub use rotate::{hadamard, hadamard_params};
 pub use table::CODECS;
 

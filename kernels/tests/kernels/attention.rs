@@ -5,7 +5,8 @@ use kvplan_core::codec::Codec;
 use kvplan_kernels::cpu::{self, oracle};
 use kvplan_kernels::gpu::{Buffer, block_on};
 use kvplan_kernels::op::{
-    Addressing, CODECS, Cache, CodecKernels, Placement, Shape, SideKernels, Span, Tensor, append,
+    Addressing, Arrangement, Beside, CODECS, Cache, CodecKernels, Destination, Domain, Hadamard, Placement,
+    Shape, SideKernels, Span, Tensor, append,
 };
 
 /// A cache of one codec with everything attention needs, on both sides.
@@ -45,7 +46,11 @@ impl Case {
         };
         // Keys spread enough for a softmax that decides.
         let (k, v) = (pack(&kernels.key, 2.0), pack(&kernels.value, 1.0));
-        let q = random.normals((shape.sequences * shape.queries * shape.heads * shape.head_dim) as usize);
+        let mut q = random.normals((shape.sequences * shape.queries * shape.heads * shape.head_dim) as usize);
+        if let Domain::Hadamard(Hadamard { normalized: false, .. }) = kernels.key.domain {
+            // Keys are √d times as long as they were; queries turned for them are as much shorter.
+            q.iter_mut().for_each(|x| *x /= (shape.head_dim as f32).sqrt());
+        }
         let sinks = random.normals(shape.heads as usize);
         Self {
             shape,
@@ -218,6 +223,57 @@ fn attention_finds_its_tokens_through_a_block_table_and_in_a_ring() {
             ..one
         };
         few.check("ring prefill", &few.prefill(cache));
+    }
+}
+
+/// K and V in one buffer: side by side per head, or in planes of pages that a block table names.
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn attention_reads_slots_and_planes() {
+    let table = upload(&[3, 9, 0, 7, 1, 8, 2, 6, 4, 5]);
+    let paged = Placement::Paged { table: &table, page_size: 16 };
+    let pages = |heads_first, swizzled| Arrangement::Pages { tokens: 16, heads_first, swizzled };
+    let cases = [
+        (Codec::Int8PerTokenHead, Placement::Contiguous, Arrangement::Slots),
+        (Codec::Nvfp4, paged, Arrangement::Slots),
+        (Codec::Nvfp4, paged, pages(true, true)),
+        (Codec::Nvfp4, paged, pages(false, false)),
+    ];
+    for (codec, placement, arrangement) in cases {
+        let base = shape(4, 2, 64, 160);
+        let case = Case::new(codec, base, &[147]);
+        let tensor = Tensor { tokens: 160, heads: 2, head_dim: 64 };
+        let [key, value] = case.kernels.sides();
+        let bytes = key.bytes(tensor).unwrap() + value.bytes(tensor).unwrap();
+        let buffer = fresh(bytes);
+        let to = Destination { buffer: &buffer, placement, arrangement };
+        for (side, packed) in [(key, &case.k), (value, &case.v)] {
+            let src = upload(packed);
+            let launches = side.append(tensor, &src, 0, to).unwrap();
+            block_on(gpu().run(&launches)).unwrap();
+        }
+        let (lengths, sinks) = (upload(&case.lengths), values(&case.sinks));
+        let cache = Cache { placement, arrangement, sinks: &sinks, ..Cache::new(&buffer, &buffer, &lengths) };
+        case.check(&format!("decode over {arrangement:?}"), &case.decode(cache));
+        let many = Case { shape: Shape { queries: 33, ..base }, q: Random::new(2).normals(33 * 256), ..case };
+        many.check(&format!("prefill over {arrangement:?}"), &many.prefill(cache));
+    }
+}
+
+/// A scale per head of K and one for the tensor of V.
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn attention_multiplies_by_the_scales_beside_the_cache() {
+    let scales = [0.5f32, 1.75, 0.3];
+    for codec in [Codec::Fp8E4m3, Codec::Nvfp4] {
+        let mut case = Case::new(codec, shape(4, 2, 64, 300), &[300]);
+        let heads = case.k_values.chunks_exact_mut(64).zip(scales[..2].iter().cycle());
+        heads.for_each(|(vector, scale)| vector.iter_mut().for_each(|x| *x *= scale));
+        case.v_values.iter_mut().for_each(|x| *x *= scales[2]);
+        let buffer = upload(&scales.map(f32::to_bits));
+        let (key, value) = (Span { first: 0, words: 2 }, Span { first: 2, words: 1 });
+        let beside = Beside { buffer: Some(&buffer), key, value };
+        case.check("scaled decode", &case.contiguous(|cache| case.decode(Cache { beside, ..cache })));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use kvplan_kernels::gpu::{Buffer, Choice, Gpu, block_on};
+use kvplan_tests::capture::{file, floats};
 
 /// The device, opened once per process.
 pub(crate) fn gpu() -> &'static Gpu {
@@ -75,6 +76,24 @@ impl Random {
             }
         }
     }
+}
+
+/// Layer 0's keys or values of the capture's first 128 tokens: 3 heads of 64.
+pub(crate) fn captured(side: &str) -> Vec<f32> {
+    floats(&file(&format!("smollm2-135m.L0.{side}.plain.f32.bin.gz")).unwrap())
+}
+
+/// Rows of 32 whose greatest value lies a few units in the last place below a power of two, for every power of two.
+pub(crate) fn just_below_powers_of_two() -> Vec<f32> {
+    let mut random = Random::new(23);
+    let mut out = Vec::new();
+    for exponent in 1..255u32 {
+        for below in [1, 2, 3, 5, 6, 11, 12, 22, 23, 44, 45, 88] {
+            let top = f32::from_bits((exponent << 23) - below);
+            out.extend((0..32).map(|i| if i == 7 { top } else { top * (random.unit() - 0.5) }));
+        }
+    }
+    out
 }
 
 /// Rows of 64 that look for trouble: zeros of both signs, ties, subnormals, one huge value, what overflows a scale.

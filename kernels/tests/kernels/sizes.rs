@@ -91,12 +91,20 @@ fn total(
 }
 
 /// Where the quantize kernel stopped in a poisoned buffer with room to spare, to the word: every word before must be
-/// written, none after.
+/// written, none after. Nothing for the one refusal there is: a format that turns vectors takes powers of two only.
 fn filled(side: &SideKernels, tensor: Tensor) -> Option<u64> {
-    let bytes = side.bytes(tensor).ok()?;
+    let bytes = side.bytes(tensor).unwrap();
     let src = values(&Random::new(tensor.tokens).normals(tensor.elements() as usize));
     let dst = fresh(bytes + 64);
-    block_on(gpu().run(&side.quantize(tensor, &src, Beside::NOTHING, &dst).unwrap())).unwrap();
+    let launches = match side.quantize(tensor, &src, Beside::NOTHING, &dst) {
+        Ok(launches) => launches,
+        Err(refusal) => {
+            assert!(!tensor.head_dim.is_power_of_two(), "{refusal}");
+            assert!(refusal.to_string().contains("power of two"), "{refusal}");
+            return None;
+        }
+    };
+    block_on(gpu().run(&launches)).unwrap();
     let words = block_on(gpu().read_words(&dst)).unwrap();
     let end = words.iter().rposition(|word| *word != POISON).map_or(0, |at| at + 1);
     assert_eq!(words[..end].iter().filter(|word| **word == POISON).count(), 0, "a word left out");
@@ -113,8 +121,8 @@ fn kernels_fill_exactly_what_the_planner_says_of_a_models_cache() {
         for kernels in CODECS {
             for context in RUN {
                 let Some(planned) = planned(model, context, kernels.codec) else { continue };
-                let found = total(kernels, &tensors(model, context), filled);
-                assert_eq!(found, Some(planned), "{} in {} at {context}", model.id(), kernels.codec);
+                let Some(found) = total(kernels, &tensors(model, context), filled) else { continue };
+                assert_eq!(found, planned, "{} in {} at {context}", model.id(), kernels.codec);
                 compared += 1;
             }
         }

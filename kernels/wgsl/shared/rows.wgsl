@@ -3,6 +3,8 @@
 struct Rows {
     rows: u32,
     width: u32,
+    // Bytes of a row's code.
+    row_bytes: u32,
     // Elements of one head's vector, and heads: row elements are counted modulo heads · head_dim.
     heads: u32,
     head_dim: u32,

@@ -3,15 +3,30 @@
 mod bf16;
 mod f16;
 mod f32;
-mod fp8_e4m3;
+mod fp8;
+mod iq4_nl;
+mod mxfp4;
+mod nvfp4;
+mod per_token_head;
 mod q4_0;
+mod q4_1;
+mod q5_0;
+mod q5_1;
 mod q8_0;
 
 pub use bf16::BF16;
 pub use f16::F16;
 pub use f32::F32;
-pub use fp8_e4m3::FP8_E4M3;
+pub(super) use fp8::fp8_e4m3_value;
+pub use fp8::{FP8_E4M3, FP8_E5M2};
+pub use iq4_nl::IQ4_NL;
+pub use mxfp4::MXFP4;
+pub use nvfp4::NVFP4;
+pub use per_token_head::{FP8_PER_TOKEN_HEAD, INT4_PER_TOKEN_HEAD, INT8_PER_TOKEN_HEAD};
 pub use q4_0::Q4_0;
+pub use q4_1::Q4_1;
+pub use q5_0::Q5_0;
+pub use q5_1::Q5_1;
 pub use q8_0::Q8_0;
 
 pub use super::shared::{Packed, Place, Record, record};

@@ -10,31 +10,67 @@ pub fn copy(params: &Copy, src: &[u32], dst: &mut [u32]) {
 
 /// `movement/append.wgsl`.
 pub fn append(params: &Append, src: &[u32], cache: &mut [u32]) {
-    rows(params, src, cache, |token| token);
+    records(params, src, cache, |token| token);
 }
 
 /// `movement/append_paged.wgsl`.
 pub fn append_paged(params: &Append, src: &[u32], cache: &mut [u32], table: &[u32]) {
-    rows(params, src, cache, |token| {
-        table[(token / params.page_size) as usize] * params.page_size + token % params.page_size
-    });
+    records(params, src, cache, |token| paged(params, table, token));
 }
 
 /// `movement/append_ring.wgsl`.
 pub fn append_ring(params: &Append, src: &[u32], cache: &mut [u32]) {
-    rows(params, src, cache, |token| token % params.ring);
+    records(params, src, cache, |token| token % params.ring);
 }
 
-/// `shared/append.wgsl`, byte by byte.
-fn rows(params: &Append, src: &[u32], cache: &mut [u32], slot: impl Fn(u32) -> u32) {
+/// `movement/append_swizzled.wgsl`.
+pub fn append_swizzled(params: &Append, src: &[u32], cache: &mut [u32], table: &[u32]) {
+    let quarter = params.record_bytes / 4;
     for row in 0..params.rows {
-        let start = slot(params.first_token + row) * params.row_bytes;
-        for byte in 0..params.row_bytes {
-            let (from, to) = (row * params.row_bytes + byte, start + byte);
-            let value = (src[from as usize >> 2] >> (8 * (from & 3))) & 0xff;
-            let shift = 8 * (to & 3);
-            let word = &mut cache[to as usize >> 2];
-            *word = (*word & !(0xff << shift)) | (value << shift);
+        let token = params.first_token + row;
+        let slot = if params.page_size > 0 { paged(params, table, token) } else { token };
+        for head in 0..params.dst_side.heads {
+            for scale in 0..params.record_bytes {
+                let to = record_byte(params, slot / 4 * 4 + scale / quarter, head)
+                    + scale % quarter * 4
+                    + slot % 4;
+                put(cache, to, byte(src, source(params, row, head) + scale));
+            }
         }
     }
+}
+
+/// `append_word` of `shared/append.wgsl`, byte by byte.
+fn records(params: &Append, src: &[u32], cache: &mut [u32], slot: impl Fn(u32) -> u32) {
+    for row in 0..params.rows {
+        for head in 0..params.dst_side.heads {
+            let start = record_byte(params, slot(params.first_token + row), head);
+            for i in 0..params.record_bytes {
+                put(cache, start + i, byte(src, source(params, row, head) + i));
+            }
+        }
+    }
+}
+
+fn paged(params: &Append, table: &[u32], token: u32) -> u32 {
+    table[(token / params.page_size) as usize] * params.page_size + token % params.page_size
+}
+
+fn source(params: &Append, row: u32, head: u32) -> u32 {
+    params.src_base + row * params.src_row_bytes + head * params.src_head_bytes
+}
+
+fn record_byte(params: &Append, slot: u32, head: u32) -> u32 {
+    let g = &params.dst_side;
+    g.base + slot / g.page_tokens * g.page_bytes + slot % g.page_tokens * g.token_bytes + head * g.head_bytes
+}
+
+fn byte(words: &[u32], at: u32) -> u32 {
+    (words[at as usize >> 2] >> (8 * (at & 3))) & 0xff
+}
+
+fn put(words: &mut [u32], at: u32, value: u32) {
+    let shift = 8 * (at & 3);
+    let word = &mut words[at as usize >> 2];
+    *word = (*word & !(0xff << shift)) | (value << shift);
 }

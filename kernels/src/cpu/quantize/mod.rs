@@ -2,14 +2,32 @@
 
 mod bf16;
 mod f16;
-mod fp8_e4m3;
+mod fp8;
+mod fp8_per_token_head;
+mod int4_per_token_head;
+mod int8_per_token_head;
+mod iq4_nl;
+mod mxfp4;
+mod nvfp4;
 mod q4_0;
+mod q4_1;
+mod q5_0;
+mod q5_1;
 mod q8_0;
 
 pub use bf16::bf16;
 pub use f16::f16;
-pub use fp8_e4m3::fp8_e4m3;
+pub use fp8::{fp8_e4m3, fp8_e5m2};
+pub use fp8_per_token_head::fp8_per_token_head;
+pub use int4_per_token_head::int4_per_token_head;
+pub use int8_per_token_head::int8_per_token_head;
+pub use iq4_nl::iq4_nl;
+pub use mxfp4::mxfp4;
+pub use nvfp4::nvfp4;
 pub use q4_0::q4_0;
+pub use q4_1::q4_1;
+pub use q5_0::q5_0;
+pub use q5_1::q5_1;
 pub use q8_0::q8_0;
 
 use crate::shader::Rows;

@@ -1,6 +1,6 @@
 use kvplan_core::codec::{Block, Codec};
 
-use crate::cpu::shared::{Stream, low_byte};
+use crate::cpu::shared::{Stream, blocks, extreme, f16, floats, low_byte, reciprocal};
 use crate::shader::Rows;
 
 const LAYOUT: Block = Codec::Q4_0.layout().key.packing.block();
@@ -10,14 +10,9 @@ fn code(x: u32, inverse: f32) -> u32 {
 }
 
 fn block(values: &[u32], out: &mut Stream<'_>) {
-    let mut extreme = 0.0f32;
-    for x in values {
-        let x = f32::from_bits(*x);
-        extreme = if x.abs() > extreme.abs() { x } else { extreme };
-    }
-    let d = extreme * -0.125;
-    let inverse = if d == 0.0 { 0.0 } else { 1.0 / d };
-    out.put(u32::from(half::f16::from_f32(d).to_bits()), 16);
+    let d = extreme(floats(values)) * -0.125;
+    let inverse = reciprocal(d);
+    out.put(f16(d), 16);
     for i in 0..values.len() / 2 {
         let low = code(values[i], inverse);
         let high = code(values[i + values.len() / 2], inverse);
@@ -26,16 +21,6 @@ fn block(values: &[u32], out: &mut Stream<'_>) {
 }
 
 /// `quantize/q4_0.wgsl`.
-#[expect(clippy::cast_possible_truncation, reason = "a block's size")]
 pub fn q4_0(params: &Rows, src: &[u32], _beside: &[u32], dst: &mut [u32]) {
-    let elements = LAYOUT.elements as u32;
-    let end = params.rows * params.width;
-    for unit in 0..end.div_ceil(2 * elements) {
-        let first = unit * 2 * elements;
-        let mut out = Stream::begin(dst, first / elements * LAYOUT.bytes as u32);
-        for at in (first..end.min(first + 2 * elements)).step_by(elements as usize) {
-            block(&src[at as usize..(at + elements) as usize], &mut out);
-        }
-        out.end();
-    }
+    blocks(params, src, dst, (LAYOUT, 2), block);
 }

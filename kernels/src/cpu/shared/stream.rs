@@ -23,6 +23,12 @@ impl<'a> Stream<'a> {
         }
     }
 
+    /// Appends four bytes.
+    pub(in crate::cpu) fn put_word(&mut self, value: u32) {
+        self.put(value & 0xffff, 16);
+        self.put(value >> 16, 16);
+    }
+
     pub(in crate::cpu) fn end(self) {
         if self.bits > 0 {
             self.dst[self.word] = self.pending;

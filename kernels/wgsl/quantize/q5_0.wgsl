@@ -1,0 +1,58 @@
+// q5_0 as ggml's reference encodes it: d = (the element of greatest magnitude)/−16 as f16, then codes
+// ⌊x · 1/d + 16.5⌋, at most 31: fifth bits in a word, the rest in nibbles. One invocation takes two blocks: 44 bytes.
+
+#import shared/rows
+#import shared/grid
+#import shared/half
+#import shared/exact_more
+#import shared/order
+#import shared/near
+#import shared/stream
+#import shared/nibbles
+#import layout/q5_0
+
+const UNIT: u32 = 2u * Q5_0_ELEMENTS;
+
+fn code(x: u32, inverse: u32, plain: bool) -> u32 {
+    let raised = bitcast<f32>(x) * bitcast<f32>(inverse) + 16.5f;
+    let whole = floor(raised);
+    if !plain || near_edge(raised, whole) {
+        return min(exact_low_byte(exact_add(exact_mul(x, inverse), bitcast<u32>(16.5f))), 31u);
+    }
+    return min(u32(whole), 31u);
+}
+
+fn block(first: u32) {
+    var extreme = 0u;
+    for (var i = 0u; i < Q5_0_ELEMENTS; i++) {
+        extreme = extreme_with(extreme, src[first + i]);
+    }
+    // A power of two: the product rounds as the quotient does.
+    let d = exact_mul(extreme, bitcast<u32>(-0.0625f));
+    let inverse = exact_reciprocal(d);
+    let plain = near_middle(extreme & ~EXACT_SIGN);
+    var nibbles = NIBBLES_NONE;
+    for (var i = 0u; i < Q5_0_ELEMENTS / 2u; i++) {
+        let low = code(src[first + i], inverse, plain);
+        nibbles = nibbles_with(nibbles, i, low, code(src[first + i + Q5_0_ELEMENTS / 2u], inverse, plain));
+    }
+    stream_put(half_f16(d), 16u);
+    stream_put(nibbles.fifth & 0xffffu, 16u);
+    stream_put(nibbles.fifth >> 16u, 16u);
+    nibbles_put(nibbles);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let unit = grid_index(id, groups, 64u);
+    let end = params.rows * params.width;
+    let first = unit * UNIT;
+    if first >= end {
+        return;
+    }
+    stream_begin(first / Q5_0_ELEMENTS * Q5_0_BYTES);
+    for (var at = first; at < min(first + UNIT, end); at += Q5_0_ELEMENTS) {
+        block(at);
+    }
+    stream_end();
+}

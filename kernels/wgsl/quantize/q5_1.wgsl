@@ -1,0 +1,55 @@
+// q5_1 as ggml's reference encodes it: d = (max − min)/31 and m = min as f16, then codes ⌊(x − min) · 1/d + 0.5⌋; fifth bits in a word.
+// One invocation takes one block.
+
+#import shared/rows
+#import shared/grid
+#import shared/half
+#import shared/exact_more
+#import shared/order
+#import shared/near
+#import shared/stream
+#import shared/nibbles
+#import layout/q5_1
+
+const UNIT: u32 = Q5_1_ELEMENTS;
+
+fn code(x: u32, low: u32, inverse: u32, plain: bool) -> u32 {
+    let raised = (bitcast<f32>(x) - bitcast<f32>(low)) * bitcast<f32>(inverse) + 0.5f;
+    let whole = floor(raised);
+    if !plain || near_edge(raised, whole) {
+        let exact = exact_add(exact_mul(exact_sub(x, low), inverse), bitcast<u32>(0.5f));
+        return exact_low_byte(exact);
+    }
+    return u32(whole);
+}
+
+fn block(first: u32) {
+    var range = RANGE_EMPTY;
+    for (var i = 0u; i < UNIT; i++) {
+        range = range_with(range, src[first + i]);
+    }
+    let d = exact_div(exact_sub(range.high, range.low), bitcast<u32>(31.0f));
+    let inverse = exact_reciprocal(d);
+    let plain = near_middle(max(range.low & ~EXACT_SIGN, range.high & ~EXACT_SIGN));
+    var nibbles = NIBBLES_NONE;
+    for (var i = 0u; i < UNIT / 2u; i++) {
+        let low = code(src[first + i], range.low, inverse, plain);
+        nibbles = nibbles_with(nibbles, i, low, code(src[first + i + UNIT / 2u], range.low, inverse, plain));
+    }
+    stream_put(half_f16(d), 16u);
+    stream_put(half_f16(range.low), 16u);
+    stream_put(nibbles.fifth & 0xffffu, 16u);
+    stream_put(nibbles.fifth >> 16u, 16u);
+    nibbles_put(nibbles);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let unit = grid_index(id, groups, 64u);
+    if unit * UNIT >= params.rows * params.width {
+        return;
+    }
+    stream_begin(unit * Q5_1_BYTES);
+    block(unit * UNIT);
+    stream_end();
+}
