@@ -30,9 +30,23 @@ impl Gpu {
     /// [`GpuError::NoAdapter`], [`GpuError::NoSuchAdapter`], or [`GpuError::MissingFeature`] when the adapter has less
     /// than every WebGPU device must.
     pub async fn open(choice: &Choice) -> Result<Self, GpuError> {
+        Self::open_with(choice, wgpu::Limits::default()).await
+    }
+
+    /// Opens an adapter as if no kernel could be given more than `bytes` in one buffer: how a cache larger than a
+    /// device's limit behaves can be seen on a small one.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub async fn open_limited(choice: &Choice, bytes: u64) -> Result<Self, GpuError> {
+        let all = wgpu::Limits::default();
+        let max_storage_buffer_binding_size = all.max_storage_buffer_binding_size.min(bytes);
+        Self::open_with(choice, wgpu::Limits { max_storage_buffer_binding_size, ..all }).await
+    }
+
+    async fn open_with(choice: &Choice, limits: wgpu::Limits) -> Result<Self, GpuError> {
         let adapter = adapter::choose(choice).await?;
         let info = AdapterInfo::of(&adapter);
-        let limits = wgpu::Limits::default();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("kvplan"),
             required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,

@@ -69,7 +69,7 @@ impl Shape {
         if self.window > 0 && self.window < self.capacity { self.window } else { self.capacity }
     }
 
-    fn splits(&self, shader: &Shader) -> u32 {
+    pub(super) fn splits(&self, shader: &Shader) -> u32 {
         self.visible().div_ceil(shader.constant("SPLIT").unwrap_or(1)).max(1)
     }
 
@@ -123,6 +123,7 @@ impl Shape {
             heads: self.heads,
             kv_heads: self.kv_heads,
             head_dim: self.head_dim,
+            value_dim: self.head_dim,
             queries: self.queries,
             window: self.window,
             capacity: if ring > 0 { ring } else { self.capacity },
@@ -130,6 +131,11 @@ impl Shape {
             pages: if page_size > 0 { self.capacity.div_ceil(page_size) } else { 0 },
             ring,
             splits: self.splits(shader),
+            first_split: 0,
+            split: 0,
+            first: 0,
+            last: u32::MAX,
+            raw: 0,
             sinks: u32::from(self.sinks),
             scale: self.scale,
         })
@@ -158,22 +164,8 @@ impl Shape {
             return super::refuse(kernels.decode, format!("parts of {given} bytes, {needed} needed"));
         }
         let params = self.params(kernels, &cache.addressing(kernels)?)?;
-        let per_kv = self.heads / self.kv_heads;
-        let group = match per_kv {
-            1 | 2 => per_kv,
-            _ => 4,
-        };
-        let tiles = self.kv_heads * per_kv.div_ceil(group);
-        let table = cache.table();
-        let split = Dispatch::new(kernels.decode)
-            .constant("GROUP", group)
-            .params(params.bytes())
-            .buffers([q, cache.k, cache.v, table, cache.lengths, cache.beside(), parts])
-            .workgroups([params.splits, tiles, self.sequences].map(u64::from));
-        let merge = Dispatch::new(&shader::attention::MERGE)
-            .params(params.bytes())
-            .buffers([parts, cache.sinks, out])
-            .workgroups([self.heads, self.sequences, 1].map(u64::from));
+        let split = self.split(kernels, &params, q, cache, parts);
+        let merge = merge(&params, parts, cache.sinks, out);
         Ok([split, merge])
     }
 
@@ -188,18 +180,51 @@ impl Shape {
         cache: Cache<'a>,
         out: &'a Buffer,
     ) -> Result<Dispatch<'a>, GpuError> {
-        let shader = kernels.prefill;
         let params = self.params(kernels, &cache.addressing(kernels)?)?;
+        Ok(self.tiles(kernels, &params, q, cache, out))
+    }
+
+    /// `attention/decode`: as many workgroups along x as the buffers' tokens need.
+    pub(super) fn split<'a>(
+        &self,
+        kernels: &CodecKernels,
+        params: &Attention,
+        q: &'a Buffer,
+        cache: Cache<'a>,
+        parts: &'a Buffer,
+    ) -> Dispatch<'a> {
+        let per_kv = self.heads / self.kv_heads;
+        let group = match per_kv {
+            1 | 2 => per_kv,
+            _ => 4,
+        };
+        let tiles = self.kv_heads * per_kv.div_ceil(group);
+        Dispatch::new(kernels.decode)
+            .constant("GROUP", group)
+            .params(params.bytes())
+            .buffers([q, cache.k, cache.v, cache.table(), cache.lengths, cache.beside(), parts])
+            .workgroups([self.splits(kernels.decode), tiles, self.sequences].map(u64::from))
+    }
+
+    /// `attention/prefill`.
+    pub(super) fn tiles<'a>(
+        &self,
+        kernels: &CodecKernels,
+        params: &Attention,
+        q: &'a Buffer,
+        cache: Cache<'a>,
+        out: &'a Buffer,
+    ) -> Dispatch<'a> {
+        let shader = kernels.prefill;
         let tile = |name: &str| shader.constant(name).unwrap_or(1);
         let passes = (self.head_dim / 4).div_ceil(tile("PASS_COLUMNS"));
         let columns = if self.head_dim <= 64 { 16 } else { 32 };
         let grid = [self.queries.div_ceil(tile("QUERIES")), self.heads, self.sequences * passes];
-        let table = cache.table();
-        Ok(Dispatch::new(shader)
+        Dispatch::new(shader)
             .constant("COLUMNS", columns)
             .params(params.bytes())
-            .buffers([q, cache.k, cache.v, table, cache.lengths, cache.beside(), cache.sinks, out])
-            .workgroups(grid.map(u64::from)))
+            .buffers([q, cache.k, cache.v, cache.table(), cache.lengths, cache.beside(), cache.sinks, out])
+            .workgroups(grid.map(u64::from))
     }
 
     /// The naive form of [`Shape::prefill`]: all scores in memory ([`Shape::scores_bytes`]), then softmax, then the sum.
@@ -245,6 +270,21 @@ impl Shape {
     }
 }
 
+/// `attention/merge`: one output row per query and head.
+pub(super) fn merge<'a>(
+    params: &Attention,
+    parts: &'a Buffer,
+    sinks: &'a Buffer,
+    out: &'a Buffer,
+) -> Dispatch<'a> {
+    let rows = u64::from(params.sequences) * u64::from(params.queries);
+    Dispatch::new(&shader::attention::MERGE).params(params.bytes()).buffers([parts, sinks, out]).workgroups([
+        u64::from(params.heads),
+        rows,
+        1,
+    ])
+}
+
 impl<'a> Cache<'a> {
     /// Contiguous, a buffer per side, nothing beside it, no sinks.
     #[must_use]
@@ -254,7 +294,7 @@ impl<'a> Cache<'a> {
     }
 
     /// What parameters need of it, its parts beside the cache checked against their buffer.
-    fn addressing(&self, kernels: &CodecKernels) -> Result<Addressing, GpuError> {
+    pub(super) fn addressing(&self, kernels: &CodecKernels) -> Result<Addressing, GpuError> {
         let (page_size, ring) = match self.placement {
             Placement::Contiguous => (0, 0),
             Placement::Paged { page_size, .. } => (page_size, 0),
@@ -265,12 +305,12 @@ impl<'a> Cache<'a> {
         Ok(Addressing { page_size, ring, arrangement: self.arrangement, key, value })
     }
 
-    fn beside(&self) -> &'a Buffer {
+    pub(super) fn beside(&self) -> &'a Buffer {
         self.beside.or(self.lengths)
     }
 
     /// The block table; a cache without one binds its lengths in that place, unread.
-    fn table(&self) -> &'a Buffer {
+    pub(super) fn table(&self) -> &'a Buffer {
         match self.placement {
             Placement::Paged { table, .. } => table,
             Placement::Contiguous | Placement::Ring { .. } => self.lengths,

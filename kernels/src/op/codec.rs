@@ -22,6 +22,8 @@ pub struct CodecKernels {
     pub decode: &'static Shader,
     /// `attention/prefill`.
     pub prefill: &'static Shader,
+    /// `attention/latent` over rows in the keys' layout.
+    pub latent: &'static Shader,
 }
 
 /// One side of a codec.

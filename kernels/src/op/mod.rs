@@ -3,17 +3,21 @@
 mod attention;
 mod codec;
 mod geometry;
+mod latent;
 mod link;
 mod movement;
 mod rotate;
+mod segment;
 mod table;
 
 pub use attention::{Addressing, Cache, Shape};
 pub use codec::{Beside, CodecKernels, Domain, Hadamard, SideKernels};
 pub use geometry::{Arrangement, Span, Tensor};
+pub use latent::Latent;
 pub use link::{Direction, link_samples};
 pub use movement::{Destination, Placement, append, copy};
 pub use rotate::{hadamard, hadamard_params};
+pub use segment::Segment;
 pub use table::CODECS;
 
 use crate::gpu::GpuError;

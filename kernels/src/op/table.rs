@@ -23,6 +23,13 @@ macro_rules! side {
     };
 }
 
+/// The latent kernel of a side's decoder.
+macro_rules! latent {
+    ($quantize:ident $twin:ident, $decoder:ident, $domain:expr) => {
+        &shader::attention::latent::$decoder
+    };
+}
+
 /// Codec, its shaders' name (`pairs.txt`), then per side: `quantize/` file and twin, `kv/` file, domain. One side is both.
 macro_rules! codec {
     ($codec:ident $shader:ident: ($($k:tt)*)) => {
@@ -35,6 +42,7 @@ macro_rules! codec {
             value: side!($codec Value naive_output, $($v)*),
             decode: &shader::attention::decode::$shader,
             prefill: &shader::attention::prefill::$shader,
+            latent: latent!($($k)*),
         }
     };
 }

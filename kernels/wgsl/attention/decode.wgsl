@@ -76,8 +76,9 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
 
     let length = lengths[id.z];
     let oldest = select(0u, length - min(length, params.window), params.window > 0u);
-    let begin = min(oldest + id.x * SPLIT, length);
-    let count = min(SPLIT, length - begin);
+    let end = min(length, params.last);
+    let begin = min(max(oldest, params.first) + id.x * SPLIT, end);
+    let count = min(SPLIT, end - begin);
 
     for (var i = lane; i < GROUP * columns; i += LANES) {
         let head = i / columns;
@@ -137,7 +138,7 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
     for (var head = 0u; head < GROUP; head++) {
         shared_lanes[lane] = select(select(o0, o1, head == 1u), select(o2, o3, head == 3u), head > 1u);
         workgroupBarrier();
-        let part = ((first_head + head) * params.splits + id.x) * (columns + 1u);
+        let part = ((first_head + head) * params.splits + params.first_split + id.x) * (columns + 1u);
         if head < group && lane < columns {
             var joined = shared_lanes[lane];
             for (var other = 1u; other < slices; other++) {

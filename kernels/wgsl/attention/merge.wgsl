@@ -1,5 +1,5 @@
-// Joins the parts of `attention/decode`: one workgroup per sequence and head, one invocation per four columns. A sink is
-// a logit that takes weight and gives nothing.
+// Joins the parts of a row of scores: one workgroup per query (y counts them over all sequences) and head, one
+// invocation per four columns. A sink is a logit that takes weight and gives nothing.
 
 #import shared/attention
 
@@ -10,7 +10,7 @@
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let head = id.y * params.heads + id.x;
-    let columns = params.head_dim / 4u;
+    let columns = params.value_dim / 4u;
     let record = columns + 1u;
     let first = head * params.splits * record;
     if lane >= columns {

@@ -54,8 +54,8 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
     // Position of this tile's first query, and the keys its queries see between them.
     let length = lengths[sequence];
     let position = length - params.queries + first_query;
-    let last_key = position + queries;
-    let oldest = select(0u, position + 1u - min(position + 1u, params.window), params.window > 0u);
+    let last_key = min(position + queries, params.last);
+    let oldest = max(select(0u, position + 1u - min(position + 1u, params.window), params.window > 0u), params.first);
 
     // This invocation's place in the score tile and in the output.
     let score_row = lane / 16u * 4u;
@@ -205,6 +205,15 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
         if slices > 1u {
             sum += stage[(row + r) * COLUMNS + column];
         }
+        let query = (sequence * params.queries + first_query + row + r) * params.heads + head;
+        if params.raw > 0u {
+            let part = (query * params.splits + params.first_split) * (columns + 1u);
+            out[part + first_column + column] = sum;
+            if first_column + column == 0u {
+                out[part + columns] = vec4<f32>(tops[row + r], totals[row + r], 0.0f, 0.0f);
+            }
+            continue;
+        }
         var total = totals[row + r];
         if params.sinks > 0u {
             // The sink may be the highest logit: then what was summed shrinks.
@@ -213,7 +222,6 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
             sum *= shrink;
             total = total * shrink + exp(sinks[head] - top);
         }
-        let query = (sequence * params.queries + first_query + row + r) * params.heads + head;
         out[query * columns + first_column + column] = sum / total;
     }
 }

@@ -9,6 +9,8 @@ struct Attention {
     heads: u32,
     kv_heads: u32,
     head_dim: u32,
+    // Elements of a head of V and of the output.
+    value_dim: u32,
     // Queries per sequence: its last `queries` tokens.
     queries: u32,
     // Tokens a query sees, itself included; 0 for all.
@@ -20,8 +22,16 @@ struct Attention {
     pages: u32,
     // Slots of a ring, 0 for none.
     ring: u32,
-    // Workgroups a sequence's tokens are split over.
+    // Parts that a sequence's tokens are split into, over all launches that share them, and the first of this launch.
     splits: u32,
+    first_split: u32,
+    // Tokens of a part, where the kernel does not fix them.
+    split: u32,
+    // The tokens these buffers hold: the first, and one past the last.
+    first: u32,
+    last: u32,
+    // Whether prefill writes parts for `attention/merge` instead of the output.
+    raw: u32,
     // Whether `sinks` holds a logit per head.
     sinks: u32,
     scale: f32,

@@ -2,9 +2,9 @@
 
 // The slot of a sequence's token: contiguous, a ring, or through the block table.
 fn slot(sequence: u32, token: u32) -> u32 {
-    var at = token;
+    var at = token - params.first;
     if params.ring > 0u {
-        at = token % params.ring;
+        at = at % params.ring;
     }
     if params.page_size > 0u {
         let page = table[sequence * params.pages + at / params.page_size];

@@ -29,9 +29,11 @@ pub fn decode(
         for head in 0..params.heads {
             let kv_head = head / per_kv;
             let query = &q[(sequence * params.heads + head) as usize * dim..][..dim];
-            for split in 0..params.splits {
-                let begin = (oldest + split * tokens).min(length);
-                let count = tokens.min(length - begin);
+            // Splits past this launch's come out empty; the launch they belong to comes later.
+            for split in 0..params.splits - params.first_split {
+                let end = length.min(params.last);
+                let begin = (oldest.max(params.first) + split * tokens).min(end);
+                let count = tokens.min(end - begin);
                 let mut weights = Vec::new();
                 let mut top = LOWEST;
                 for t in 0..count {
@@ -50,7 +52,9 @@ pub fn decode(
                     *weight = (*weight - top).exp();
                     total += *weight;
                 }
-                let part = ((sequence * params.heads + head) * params.splits + split) as usize * (dim + 4);
+                let part = ((sequence * params.heads + head) * params.splits + params.first_split + split)
+                    as usize
+                    * (dim + 4);
                 let out = &mut parts[part..][..dim + 4];
                 out.fill(0.0);
                 for t in 0..count {

@@ -3,9 +3,9 @@ use crate::shader::Attention;
 
 /// `attention/merge.wgsl`.
 pub fn merge(params: &Attention, parts: &[f32], sinks: &[f32], out: &mut [f32]) {
-    let dim = params.head_dim as usize;
+    let dim = params.value_dim as usize;
     let splits = params.splits as usize;
-    for head in 0..(params.sequences * params.heads) as usize {
+    for head in 0..(params.sequences * params.queries * params.heads) as usize {
         let records = &parts[head * splits * (dim + 4)..][..splits * (dim + 4)];
         let sink = (params.sinks > 0).then(|| sinks[head % params.heads as usize]);
         let mut top = sink.unwrap_or(LOWEST);

@@ -1,11 +1,13 @@
 //! `attention/*`: the same splits and tiles as the shaders, in f32. A decoder per side is what the shaders import.
 
 mod decode;
+mod latent;
 mod merge;
 mod naive;
 mod prefill;
 
 pub use decode::decode;
+pub use latent::latent;
 pub use merge::merge;
 pub use naive::{naive_output, naive_scores, naive_softmax};
 pub use prefill::prefill;

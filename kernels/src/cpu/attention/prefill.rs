@@ -30,8 +30,9 @@ pub fn prefill(
             // A tile of queries walks the keys that any of them sees.
             let first_query = index / queries * queries;
             let position = length - params.queries + first_query;
-            let last_key = position + queries.min(params.queries - first_query);
+            let last_key = (position + queries.min(params.queries - first_query)).min(params.last);
             let oldest = if params.window > 0 { position + 1 - params.window.min(position + 1) } else { 0 };
+            let oldest = oldest.max(params.first);
             let sees = length - params.queries + index;
             for head in 0..params.heads {
                 let kv_head = head / per_kv;
@@ -72,6 +73,12 @@ pub fn prefill(
                             }
                         }
                     }
+                }
+                if params.raw > 0 {
+                    let part = (at / dim * params.splits as usize + params.first_split as usize) * (dim + 4);
+                    out[part..][..dim].copy_from_slice(&sum);
+                    out[part + dim..][..4].copy_from_slice(&[top, total, 0.0, 0.0]);
+                    continue;
                 }
                 if params.sinks > 0 {
                     let sink = sinks[head as usize];

@@ -69,7 +69,8 @@ pub(in crate::cpu) fn scale(beside: &[u32], first: u32, count: u32, head: u32) -
 
 /// `shared/slot.wgsl`: the slot of a sequence's token.
 fn slot(params: &Attention, table: &[u32], sequence: u32, token: u32) -> u32 {
-    let at = if params.ring > 0 { token % params.ring } else { token };
+    let at = token - params.first;
+    let at = if params.ring > 0 { at % params.ring } else { at };
     if let Some(page) = at.checked_div(params.page_size) {
         let page = table[(sequence * params.pages + page) as usize];
         return page * params.page_size + at % params.page_size;
