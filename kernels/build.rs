@@ -33,10 +33,12 @@ fn main() {
     let reflected = shaders.into_iter().map(|(name, source)| {
         reflect::shader(&name, source).unwrap_or_else(|error| panic!("{name}: {error}"))
     });
-    let code = emit::table(reflected.collect()).unwrap_or_else(|error| panic!("{error}"));
+    let reflected: Vec<_> = reflected.collect();
+    let code = emit::table(&reflected).unwrap_or_else(|error| panic!("{error}"));
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    fs::write(out.join("shaders.rs"), code)
-        .unwrap_or_else(|error| panic!("cannot write shaders.rs: {error}"));
+    for (file, text) in [("shaders.rs", code.shaders), ("baselines.rs", code.baselines)] {
+        fs::write(out.join(file), text).unwrap_or_else(|error| panic!("cannot write {file}: {error}"));
+    }
 }
 
 /// Every WGSL file by its path without extension.

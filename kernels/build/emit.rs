@@ -5,8 +5,19 @@ use std::fmt::{Error, Write};
 
 use crate::reflect::{Params, Reflected};
 
+/// The folder of shaders that kernels are measured against: examples and tests take them in, no program ships them.
+const BASELINES: &str = "baseline/";
+
+/// What is generated.
+pub(crate) struct Code {
+    /// The shaders that ship, and every parameter struct.
+    pub(crate) shaders: String,
+    /// The shaders of `baseline/`.
+    pub(crate) baselines: String,
+}
+
 /// The table, one constant per shader so that a misspelt name does not compile, and one struct per parameter block.
-pub(crate) fn table(shaders: Vec<Reflected>) -> Result<String, String> {
+pub(crate) fn table(shaders: &[Reflected]) -> Result<Code, String> {
     let mut blocks: BTreeMap<String, Params> = BTreeMap::new();
     for (shader, params) in shaders.iter().flat_map(|shader| shader.params.iter().map(move |p| (shader, p))) {
         let known = blocks.entry(params.name.clone()).or_insert_with(|| params.clone());
@@ -14,16 +25,19 @@ pub(crate) fn table(shaders: Vec<Reflected>) -> Result<String, String> {
             return Err(format!("{}: `{}` is another struct elsewhere", shader.name, params.name));
         }
     }
-    let mut out = String::new();
-    write_shaders(&mut out, &shaders).map_err(|error| error.to_string())?;
+    let (baselines, shipped): (Vec<_>, Vec<_>) =
+        shaders.iter().partition(|shader| shader.name.starts_with(BASELINES));
+    let (mut out, mut beside) = (String::new(), String::new());
+    write_shaders(&mut out, "SHADERS", &shipped).map_err(|error| error.to_string())?;
+    write_shaders(&mut beside, "BASELINES", &baselines).map_err(|error| error.to_string())?;
     for params in blocks.values() {
         write_params(&mut out, params).map_err(|error| error.to_string())?;
     }
-    Ok(out)
+    Ok(Code { shaders: out, baselines: beside })
 }
 
 /// One module per folder (`attention::decode::Q8_0`); the names come sorted, so a folder's shaders are neighbours.
-fn write_shaders(out: &mut String, shaders: &[Reflected]) -> Result<(), Error> {
+fn write_shaders(out: &mut String, list: &str, shaders: &[&Reflected]) -> Result<(), Error> {
     let mut open: Vec<&str> = Vec::new();
     for shader in shaders {
         let mut path: Vec<&str> = shader.name.split('/').collect();
@@ -37,7 +51,7 @@ fn write_shaders(out: &mut String, shaders: &[Reflected]) -> Result<(), Error> {
         open = path;
     }
     out.push_str(&"}\n".repeat(open.len()));
-    writeln!(out, "/// Every shader, in order of name.\npub static SHADERS: &[&Shader] = &[")?;
+    writeln!(out, "/// Every shader, in order of name.\npub static {list}: &[&Shader] = &[")?;
     for shader in shaders {
         let (path, name) = shader.name.rsplit_once('/').unwrap_or(("self", &shader.name));
         writeln!(out, "&{}::{},", path.replace('/', "::"), name.to_ascii_uppercase())?;

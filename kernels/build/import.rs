@@ -9,6 +9,8 @@
 //! - `#import kv/* as src`: a template; one shader per file of `kv/`, named after the template and the file.
 //! - `#import kv/*.key as k` and `#import kv/*.value as v`: a template over the codecs of `pairs.txt`. With both, one
 //!   shader per codec, named after it; with one, a shader per decoder that some codec uses on that side.
+//! - `#import quantize/*`: a template over the kernels of `quantize/` that have a `UNIT`; the kernel's `main` becomes a
+//!   plain function `one` with the same arguments.
 
 use kvplan_core::codec::{Block, Codec, Packing, tables};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +56,13 @@ impl Sources {
             let with = |part: &&str| (Some((*part).to_owned()), text.replace(from, &format!("kv/{part}")));
             parts.iter().map(with).collect()
         };
+        if text.contains("#import quantize/*") {
+            let units = self.0.iter().filter(|(_, text)| text.contains("const UNIT: u32"));
+            let kernels = units.filter_map(|(name, _)| name.strip_prefix("quantize/"));
+            let with =
+                |part: &str| (Some(part.to_owned()), text.replace("quantize/*", &format!("quantize/{part}")));
+            return Ok(kernels.map(with).collect());
+        }
         Ok(match (imports("*.key"), imports("*.value"), imports("* as")) {
             (true, true, _) => {
                 let with = |pair: Pair<'_>| {
@@ -117,11 +126,36 @@ impl Sources {
                 table(name, out)?;
             } else {
                 let text = self.0.get(part).ok_or_else(|| format!("no `{part}.wgsl` to import"))?;
-                self.inline(text, alias, seen, out)?;
+                if part.starts_with("quantize/") {
+                    let mut kernel = String::new();
+                    self.inline(text, alias, seen, &mut kernel)?;
+                    out.push_str(&called(&kernel));
+                } else {
+                    self.inline(text, alias, seen, out)?;
+                }
             }
         }
         Ok(())
     }
+}
+
+/// A kernel's text with its `main` as a function `one` that others call.
+fn called(kernel: &str) -> String {
+    let mut out = String::new();
+    for line in kernel.lines().filter(|line| !line.starts_with("@compute")) {
+        let head = line.strip_prefix("fn main(");
+        out.push_str(&head.map_or_else(
+            || line.to_owned(),
+            |rest| {
+                let plain = rest
+                    .replace("@builtin(global_invocation_id) ", "")
+                    .replace("@builtin(num_workgroups) ", "");
+                format!("fn one({plain}")
+            },
+        ));
+        out.push('\n');
+    }
+    out
 }
 
 /// `kv_load4(kv_words)` as `k_load4(k_words)`; other names ending in `kv_` keep theirs.
@@ -243,6 +277,23 @@ mod tests {
         assert_eq!(files.expand().unwrap(), expanded);
         let error = sources(&[("pairs", "one a"), ("both", "#import kv/*.key as k")]).expand().unwrap_err();
         assert!(error.contains("`one a`"), "{error}");
+    }
+
+    #[test]
+    fn a_template_over_encoders_calls_their_main_as_a_function() {
+        let main = "@compute @workgroup_size(64)\nfn main(@builtin(global_invocation_id) id: vec3<u32>) {}\n";
+        let encoder = format!("#import shared/a\nconst UNIT: u32 = 4u;\n{main}");
+        let files = sources(&[
+            ("quantize/b", encoder.as_str()),
+            ("quantize/without", main),
+            ("shared/a", "const A = 1;"),
+            ("x", "#import shared/a\n#import quantize/*\nfn main() {}"),
+        ]);
+        let expanded = files.expand().unwrap();
+        let names: Vec<&str> = expanded.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["quantize/b", "quantize/without", "x/b"]);
+        let text = "const A = 1;\nconst UNIT: u32 = 4u;\nfn one(id: vec3<u32>) {}\nfn main() {}\n";
+        assert_eq!(expanded[2].1, text);
     }
 
     #[test]

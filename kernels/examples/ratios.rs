@@ -1,13 +1,33 @@
 //! `cargo run --release -p kvplan-kernels --example ratios [ADAPTER]`: how fast each kernel is against a plain copy on the
-//! same adapter, decode over each codec against f16, fused against naive prefill. Ratios only: absolute figures belong to
-//! one machine.
+//! same adapter, against the same work with one invocation per row, decoding over each codec against f16, and fused
+//! against naive prefill. Ratios only: absolute figures belong to one machine.
+//!
+//! Whatever is compared runs in turn, round after round, and the fastest of each counts: other programs only ever slow a
+//! run down.
 
 #![expect(clippy::print_stdout, reason = "its purpose")]
 #![expect(clippy::cast_precision_loss, reason = "byte counts as the numerator of a rate")]
 
 use kvplan_core::codec::Codec;
 use kvplan_kernels::gpu::{Buffer, Choice, Dispatch, Gpu, GpuError, block_on};
-use kvplan_kernels::op::{Beside, CODECS, Cache, CodecKernels, Shape, SideKernels, Tensor, copy};
+use kvplan_kernels::op::{
+    Addressing, Beside, CODECS, Cache, CodecKernels, Latent, Segment, Shape, SideKernels, Span, Tensor, copy,
+    hadamard,
+};
+use kvplan_kernels::shader::Shader;
+
+/// The shaders of `wgsl/baseline/`, which ship with no program.
+#[expect(unreachable_pub, reason = "generated for whoever takes it in")]
+mod generated {
+    use kvplan_kernels::shader::*;
+    include!(concat!(env!("OUT_DIR"), "/baselines.rs"));
+}
+
+/// Rounds of each comparison.
+const ROUNDS: usize = 7;
+
+/// One side of a cache as models have it: 8 heads of 128.
+const SIDE: Tensor = Tensor { tokens: 8192, heads: 8, head_dim: 128 };
 
 fn main() -> Result<(), GpuError> {
     let choice = std::env::args().nth(1).map_or(Choice::Fastest, Choice::Named);
@@ -16,23 +36,35 @@ fn main() -> Result<(), GpuError> {
 
 async fn run(choice: &Choice) -> Result<(), GpuError> {
     let gpu = Gpu::open(choice).await?;
-    let yardstick = copy_rate(&gpu).await?;
-    println!("{}: bytes moved per second, a plain copy being 1", gpu.info().name);
+    println!("Adapter: {} ({})\n", gpu.info().name, gpu.info().driver);
+    println!("Bytes moved per second, a plain copy being 1; and times as fast as one invocation per row\n");
+    println!("| kernel | side | against a copy | against one per row |\n|---|---|---|---|");
     for kernels in CODECS {
         for side in kernels.sides() {
-            codec(&gpu, side, yardstick).await?;
+            packing(&gpu, side).await?;
         }
     }
+    rotation(&gpu).await?;
     println!(
-        "\ndecode over f16 being 1 (8 KV heads of 128, 8192 tokens, 1 and 4 query heads each): tokens per second"
+        "\nDecoding, 8 KV heads of 128, 8192 tokens: tokens per second against f16, the cache's bytes per second"
     );
+    println!("against a copy, times as fast as one invocation per query head\n");
+    println!("| codec | query heads per KV head | against f16 | against a copy | against one per head |");
+    println!("|---|---|---|---|---|");
     for per_kv in [1, 4] {
-        decode(&gpu, yardstick, per_kv).await?;
+        decoding(&gpu, per_kv).await?;
     }
     println!(
-        "\nfused prefill against naive (2 heads over 1, of 64 and 128): times as fast, and peak bytes of the naive form's scores per byte of K and V"
+        "\nDecoding over latent rows of 576, 512 tokens under 128 heads: tokens per second against f16\n"
     );
-    for (codec, head_dim) in [(Codec::F16, 64), (Codec::F16, 128), (Codec::Q8_0, 128)] {
+    println!("| codec | against f16 |\n|---|---|");
+    latent(&gpu).await?;
+    println!("\nFused prefill against the naive form, 2 heads over 1: times as fast, and peak bytes\n");
+    println!("| codec | head | tokens | fused against naive | fused MiB | naive MiB | naive / fused |");
+    println!("|---|---|---|---|---|---|---|");
+    for (codec, head_dim) in
+        [(Codec::F16, 64), (Codec::F16, 128), (Codec::Q8_0, 128), (Codec::Q4_0, 128), (Codec::Fp8E4m3, 128)]
+    {
         for tokens in [512, 1024, 2048, 4096] {
             prefill(&gpu, codec, head_dim, tokens).await?;
         }
@@ -40,51 +72,93 @@ async fn run(choice: &Choice) -> Result<(), GpuError> {
     Ok(())
 }
 
-/// The fastest of three runs, after one that compiles.
-async fn fastest(gpu: &Gpu, launches: &[Dispatch<'_>]) -> Result<f64, GpuError> {
-    gpu.run(launches).await?;
-    let mut best = f64::INFINITY;
-    for _ in 0..3 {
-        best = best.min(gpu.run(launches).await?.seconds);
+/// The fastest run of each contestant, in seconds; the first round compiles and does not count.
+async fn race(gpu: &Gpu, contestants: &[&[Dispatch<'_>]]) -> Result<Vec<f64>, GpuError> {
+    let mut best = vec![f64::INFINITY; contestants.len()];
+    for round in 0..=ROUNDS {
+        for (best, launches) in best.iter_mut().zip(contestants) {
+            let seconds = gpu.run(launches).await?.seconds;
+            if round > 0 {
+                *best = best.min(seconds);
+            }
+        }
     }
     Ok(best)
 }
 
-/// Bytes read and written per second.
-async fn copy_rate(gpu: &Gpu) -> Result<f64, GpuError> {
-    let bytes = 64 << 20;
-    let (src, dst) = (gpu.buffer("src", bytes).await?, gpu.buffer("dst", bytes).await?);
-    Ok((2 * bytes) as f64 / fastest(gpu, &[copy(&src, &dst)?]).await?)
+/// A copy to race against, and the bytes it reads and writes.
+async fn copied(gpu: &Gpu) -> Result<([Buffer; 2], f64), GpuError> {
+    let bytes = 32 << 20;
+    Ok(([gpu.buffer("src", bytes).await?, gpu.buffer("dst", bytes).await?], (2 * bytes) as f64))
 }
 
-async fn codec(gpu: &Gpu, side: &SideKernels, yardstick: f64) -> Result<(), GpuError> {
-    let tensor = Tensor { tokens: 8192, heads: 8, head_dim: 128 };
-    let src = gpu.upload_values("values", &noise(tensor)).await?;
-    let packed = gpu.buffer("packed", side.bytes(tensor)?).await?;
+/// The baseline of a kernel, by its last name.
+fn baseline(kind: &str, of: &Shader) -> Option<&'static Shader> {
+    let name = of.name.rsplit('/').next().unwrap_or_default();
+    let wanted = format!("baseline/{kind}/{name}");
+    generated::BASELINES.iter().copied().find(|shader| shader.name == wanted)
+}
+
+async fn packing(gpu: &Gpu, side: &SideKernels) -> Result<(), GpuError> {
+    let src = gpu.upload_values("values", &noise(SIDE.elements())).await?;
+    let packed = gpu.buffer("packed", side.bytes(SIDE)?).await?;
     let back = gpu.buffer("back", src.bytes()).await?;
+    let ([from, to], copy_bytes) = copied(gpu).await?;
+    let copying = [copy(&from, &to)?];
     let moved = (src.bytes() + packed.bytes()) as f64;
-    let encode = moved / fastest(gpu, &side.quantize(tensor, &src, Beside::NOTHING, &packed)?).await?;
-    let decode = moved / fastest(gpu, &[side.dequantize(tensor, &packed, Beside::NOTHING, &back)?]).await?;
-    println!(
-        "{:20} {:5} quantize {:5.2}  dequantize {:5.2}",
-        side.codec,
-        format!("{:?}", side.side),
-        encode / yardstick,
-        decode / yardstick
-    );
+    let rows = side.rows(SIDE, Span::default())?;
+    let encode = side.quantize(SIDE, &src, Beside::NOTHING, &packed)?;
+    let mut runs: Vec<&[Dispatch<'_>]> = vec![&copying, &encode];
+    let by_row = baseline("quantize", side.quantize).map(|shader| {
+        let launch = Dispatch::new(shader).params(rows.bytes()).buffers([&src, &src, &packed]);
+        [launch.invocations(u64::from(rows.rows))]
+    });
+    runs.extend(by_row.iter().map(|launch| launch.as_slice()));
+    report(side, "quantize", moved, copy_bytes, &race(gpu, &runs).await?);
+
+    let decode = [side.dequantize(SIDE, &packed, Beside::NOTHING, &back)?];
+    let mut runs: Vec<&[Dispatch<'_>]> = vec![&copying, &decode];
+    let params = side.packed(SIDE, Span::default())?;
+    let by_row = baseline("dequantize", side.dequantize).map(|shader| {
+        let launch = Dispatch::new(shader).params(params.bytes()).buffers([&packed, &packed, &back]);
+        [launch.invocations(u64::from(SIDE.tokens) * u64::from(SIDE.heads))]
+    });
+    runs.extend(by_row.iter().map(|launch| launch.as_slice()));
+    report(side, "dequantize", moved, copy_bytes, &race(gpu, &runs).await?);
+    Ok(())
+}
+
+/// `seconds`: of a copy, of ours, and of the baseline where there is one.
+fn report(side: &SideKernels, what: &str, moved: f64, copy_bytes: f64, seconds: &[f64]) {
+    let [copy, ours, rest @ ..] = seconds else { return };
+    let against_copy = (moved / ours) / (copy_bytes / copy);
+    let against_row =
+        rest.first().map_or_else(|| "(is one per row)".into(), |row| format!("{:.2}", row / ours));
+    println!("| {what} {} | {:?} | {against_copy:.2} | {against_row} |", side.codec, side.side);
+}
+
+async fn rotation(gpu: &Gpu) -> Result<(), GpuError> {
+    let values = gpu.upload_values("values", &noise(SIDE.elements())).await?;
+    let ([from, to], copy_bytes) = copied(gpu).await?;
+    let (copying, turning) = ([copy(&from, &to)?], [hadamard(128, &values)?]);
+    let seconds = race(gpu, &[&copying, &turning]).await?;
+    if let [copy, turn] = seconds.as_slice() {
+        let rate = (2 * values.bytes()) as f64 / turn / (copy_bytes / copy);
+        println!("| rotate by 128 | | {rate:.2} | |");
+    }
     Ok(())
 }
 
 /// A packed cache of noise.
 async fn packed(gpu: &Gpu, side: &SideKernels, tensor: Tensor) -> Result<Buffer, GpuError> {
-    let src = gpu.upload_values("values", &noise(tensor)).await?;
+    let src = gpu.upload_values("values", &noise(tensor.elements())).await?;
     let packed = gpu.buffer("cache", side.bytes(tensor)?).await?;
     gpu.run(&side.quantize(tensor, &src, Beside::NOTHING, &packed)?).await?;
     Ok(packed)
 }
 
-async fn decode(gpu: &Gpu, yardstick: f64, per_kv: u32) -> Result<(), GpuError> {
-    let (kv_heads, head_dim, tokens) = (8, 128, 8192);
+async fn decoding(gpu: &Gpu, per_kv: u32) -> Result<(), GpuError> {
+    let Tensor { tokens, heads: kv_heads, head_dim } = SIDE;
     let shape = Shape {
         sequences: 1,
         heads: kv_heads * per_kv,
@@ -96,24 +170,58 @@ async fn decode(gpu: &Gpu, yardstick: f64, per_kv: u32) -> Result<(), GpuError> 
         scale: 0.088_388_35,
         sinks: false,
     };
-    let q = gpu.upload_values("q", &noise(Tensor { tokens: 1, heads: shape.heads, head_dim })).await?;
+    let q = gpu.upload_values("q", &noise(u64::from(shape.heads * head_dim))).await?;
     let lengths = gpu.upload_words("lengths", &[tokens]).await?;
     let parts = gpu.buffer("parts", shape.parts_bytes()).await?;
     let out = gpu.buffer("out", q.bytes()).await?;
-    let mut f16 = None;
+    let ([from, to], copy_bytes) = copied(gpu).await?;
+    let copying = [copy(&from, &to)?];
+    let Some(f16) = CodecKernels::of(Codec::F16) else { return Ok(()) };
+    let (f16_k, f16_v) = (packed(gpu, &f16.key, SIDE).await?, packed(gpu, &f16.value, SIDE).await?);
+    let f16 = shape.decode(f16, &q, Cache::new(&f16_k, &f16_v, &lengths), &parts, &out)?;
     for kernels in CODECS {
-        let tensor = Tensor { tokens, heads: kv_heads, head_dim };
-        let k = packed(gpu, &kernels.key, tensor).await?;
-        let v = packed(gpu, &kernels.value, tensor).await?;
-        let cache = Cache::new(&k, &v, &lengths);
-        let seconds = fastest(gpu, &shape.decode(kernels, &q, cache, &parts, &out)?).await?;
-        let f16 = *f16.get_or_insert(seconds);
-        let rate = (k.bytes() + v.bytes()) as f64 / seconds / yardstick;
-        println!(
-            "{:20} x{per_kv}  {:5.2}  ({rate:.2} of a copy's bytes per second)",
-            kernels.codec,
-            f16 / seconds
-        );
+        let (k, v) = (packed(gpu, &kernels.key, SIDE).await?, packed(gpu, &kernels.value, SIDE).await?);
+        let ours = shape.decode(kernels, &q, Cache::new(&k, &v, &lengths), &parts, &out)?;
+        let params = shape.params(kernels, &Addressing::default())?;
+        let Some(shader) = baseline("decode", kernels.decode) else { continue };
+        let by_head = Dispatch::new(shader)
+            .params(params.bytes())
+            .buffers([&q, &k, &v, &lengths, &lengths, &lengths, &out])
+            .invocations(u64::from(shape.heads));
+        let seconds = race(gpu, &[&copying, &f16, &ours, &[by_head]]).await?;
+        if let [copy, f16, ours, by_head] = seconds.as_slice() {
+            let rate = (k.bytes() + v.bytes()) as f64 / ours / (copy_bytes / copy);
+            let (against_f16, against_head) = (f16 / ours, by_head / ours);
+            println!("| {} | {per_kv} | {against_f16:.2} | {rate:.2} | {against_head:.1} |", kernels.codec);
+        }
+    }
+    Ok(())
+}
+
+async fn latent(gpu: &Gpu) -> Result<(), GpuError> {
+    let (width, capacity) = (576, 512);
+    let latent = Latent {
+        sequences: 1,
+        heads: 128,
+        width,
+        value_width: 512,
+        queries: 1,
+        capacity,
+        scale: 0.072_168_78,
+    };
+    let tensor = Tensor { tokens: capacity, heads: 1, head_dim: width };
+    let q = gpu.upload_values("q", &noise(128 * u64::from(width))).await?;
+    let lengths = gpu.upload_words("lengths", &[capacity]).await?;
+    let out = gpu.buffer("out", 128 * 512 * 4).await?;
+    let mut f16 = None;
+    for codec in [Codec::F16, Codec::Bf16, Codec::Fp8E4m3, Codec::Q8_0, Codec::Q4_0] {
+        let Some(kernels) = CodecKernels::of(codec) else { continue };
+        let rows = packed(gpu, &kernels.key, tensor).await?;
+        let segments = [Segment::whole(Cache::new(&rows, &rows, &lengths), capacity)];
+        let parts = gpu.buffer("parts", latent.parts_bytes(&segments)).await?;
+        let launches = latent.attend(kernels, &q, &segments, &parts, &out)?;
+        let seconds = race(gpu, &[&launches]).await?.first().copied().unwrap_or(f64::NAN);
+        println!("| {codec} | {:.2} |", *f16.get_or_insert(seconds) / seconds);
     }
     Ok(())
 }
@@ -131,33 +239,36 @@ async fn prefill(gpu: &Gpu, codec: Codec, head_dim: u32, tokens: u32) -> Result<
         scale: 0.1,
         sinks: false,
     };
-    let bytes = shape.scores_bytes();
-    if bytes > gpu.largest_binding() {
-        println!(
-            "{codec:10} {head_dim:3} S={tokens:4}  the naive form's scores need {bytes} bytes, more than one binding"
-        );
-        return Ok(());
-    }
-    let q = gpu.upload_values("q", &noise(Tensor { tokens, heads: shape.heads, head_dim })).await?;
+    let q = gpu.upload_values("q", &noise(u64::from(tokens * shape.heads * head_dim))).await?;
     let lengths = gpu.upload_words("lengths", &[tokens]).await?;
     let tensor = Tensor { tokens, heads: 1, head_dim };
     let (k, v) = (packed(gpu, &kernels.key, tensor).await?, packed(gpu, &kernels.value, tensor).await?);
     let cache = Cache::new(&k, &v, &lengths);
     let out = gpu.buffer("out", q.bytes()).await?;
-    let scores = gpu.buffer("scores", bytes).await?;
-    let fused = fastest(gpu, &[shape.prefill(kernels, &q, cache, &out)?]).await?;
-    let naive = fastest(gpu, &shape.naive(kernels, &q, cache, &scores, &out)?).await?;
-    let memory = bytes as f64 / (k.bytes() + v.bytes()) as f64;
-    println!("{codec:10} {head_dim:3} S={tokens:4}  {:5.2}  memory {memory:6.1}", naive / fused);
+    let scores = gpu.buffer("scores", shape.scores_bytes()).await?;
+    let fused = [shape.prefill(kernels, &q, cache, &out)?];
+    let naive = shape.naive(kernels, &q, cache, &scores, &out)?;
+    let seconds = race(gpu, &[&fused, &naive]).await?;
+    let [fused, naive] = seconds.as_slice() else { return Ok(()) };
+    let bytes = (q.bytes() + k.bytes() + v.bytes() + out.bytes()) as f64;
+    let all = bytes + scores.bytes() as f64;
+    let mib = f64::from(1 << 20);
+    println!(
+        "| {codec} | {head_dim} | {tokens} | {:.2} | {:.1} | {:.1} | {:.1} |",
+        naive / fused,
+        bytes / mib,
+        all / mib,
+        all / bytes
+    );
     Ok(())
 }
 
 /// Something like Gaussian values, the same every time.
-fn noise(tensor: Tensor) -> Vec<f32> {
+fn noise(count: u64) -> Vec<f32> {
     let mut state = 0x9e37_79b9u32;
     let mut unit = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         f32::from(u16::try_from(state >> 16).unwrap_or(0)) / 65536.0 - 0.5
     };
-    (0..tensor.elements()).map(|_| (0..4).map(|_| unit()).sum::<f32>()).collect()
+    (0..count).map(|_| (0..4).map(|_| unit()).sum::<f32>()).collect()
 }

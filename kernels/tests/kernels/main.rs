@@ -10,6 +10,7 @@
 )]
 
 mod attention;
+mod baseline;
 mod codec;
 mod common;
 mod engine;

@@ -1,0 +1,89 @@
+//! The kernels that ours are measured against compute the same: a baseline that does something else measures nothing.
+
+use crate::common::{Random, fresh, gpu, read, upload, values};
+use kvplan_core::codec::Codec;
+use kvplan_kernels::gpu::{Dispatch, block_on};
+use kvplan_kernels::op::{Addressing, Beside, CODECS, Cache, CodecKernels, Shape, Span, Tensor};
+use kvplan_kernels::shader::Shader;
+
+#[expect(unreachable_pub, reason = "generated for whoever takes it in")]
+mod generated {
+    use kvplan_kernels::shader::*;
+    include!(concat!(env!("OUT_DIR"), "/baselines.rs"));
+}
+
+/// `baseline/KIND/NAME`, where there is one.
+fn baseline(kind: &str, of: &Shader) -> Option<&'static Shader> {
+    let name = of.name.rsplit('/').next().unwrap();
+    generated::BASELINES.iter().copied().find(|shader| shader.name == format!("baseline/{kind}/{name}"))
+}
+
+const TENSOR: Tensor = Tensor { tokens: 70, heads: 2, head_dim: 64 };
+
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn a_row_to_an_invocation_encodes_and_decodes_the_same_bytes() {
+    let input = Random::new(4).normals(TENSOR.elements() as usize);
+    let mut compared = 0;
+    for side in CODECS.iter().flat_map(CodecKernels::sides) {
+        let src = values(&input);
+        let bytes = side.bytes(TENSOR).unwrap();
+        let (packed, again) = (fresh(bytes), fresh(bytes));
+        block_on(gpu().run(&side.quantize(TENSOR, &src, Beside::NOTHING, &packed).unwrap())).unwrap();
+        let rows = side.rows(TENSOR, Span::default()).unwrap();
+        let unit = side.quantize.constant("UNIT").unwrap_or(u32::MAX);
+        if let Some(shader) = baseline("quantize", side.quantize).filter(|_| rows.width.is_multiple_of(unit))
+        {
+            let launch = Dispatch::new(shader).params(rows.bytes()).buffers([&src, &src, &again]);
+            block_on(gpu().run(&[launch.invocations(u64::from(rows.rows))])).unwrap();
+            assert!(read(&again) == read(&packed), "{}", shader.name);
+            compared += 1;
+        }
+        let shader = baseline("dequantize", side.dequantize).unwrap();
+        let (want, got) = (fresh(src.bytes()), fresh(src.bytes()));
+        block_on(gpu().run(&[side.dequantize(TENSOR, &packed, Beside::NOTHING, &want).unwrap()])).unwrap();
+        let params = side.packed(TENSOR, Span::default()).unwrap();
+        let launch = Dispatch::new(shader).params(params.bytes()).buffers([&packed, &packed, &got]);
+        block_on(gpu().run(&[launch.invocations(u64::from(TENSOR.tokens * TENSOR.heads))])).unwrap();
+        assert!(read(&got) == read(&want), "{}", shader.name);
+    }
+    // Both sides of f16, bf16, fp8_e4m3, q8_0 and q4_0 at least.
+    assert!(compared >= 10, "{compared}");
+}
+
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn a_head_to_an_invocation_attends_to_the_same() {
+    for codec in [Codec::F16, Codec::Q4_0] {
+        let kernels = CodecKernels::of(codec).unwrap();
+        let shape = Shape {
+            sequences: 1,
+            heads: 6,
+            kv_heads: TENSOR.heads,
+            head_dim: TENSOR.head_dim,
+            queries: 1,
+            window: 50,
+            capacity: TENSOR.tokens,
+            scale: 0.125,
+            sinks: false,
+        };
+        let mut random = Random::new(6);
+        let mut pack = |side: &kvplan_kernels::op::SideKernels| {
+            let (src, packed) =
+                (values(&random.normals(TENSOR.elements() as usize)), fresh(side.bytes(TENSOR).unwrap()));
+            block_on(gpu().run(&side.quantize(TENSOR, &src, Beside::NOTHING, &packed).unwrap())).unwrap();
+            packed
+        };
+        let (k, v) = (pack(&kernels.key), pack(&kernels.value));
+        let (q, lengths) = (values(&random.normals(6 * 64)), upload(&[67]));
+        let (want, got, parts) = (fresh(q.bytes()), fresh(q.bytes()), fresh(shape.parts_bytes()));
+        let cache = Cache::new(&k, &v, &lengths);
+        block_on(gpu().run(&shape.decode(kernels, &q, cache, &parts, &want).unwrap())).unwrap();
+        let params = shape.params(kernels, &Addressing::default()).unwrap();
+        let launch = Dispatch::new(baseline("decode", kernels.decode).unwrap()).params(params.bytes());
+        let buffers = [&q, &k, &v, &lengths, &lengths, &lengths, &got];
+        block_on(gpu().run(&[launch.buffers(buffers).invocations(6)])).unwrap();
+        let [got, want] = [&got, &want].map(|buffer| block_on(gpu().read_values(buffer)).unwrap());
+        assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-4), "{codec}");
+    }
+}
