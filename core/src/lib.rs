@@ -14,6 +14,8 @@
 //! [`launch`] goes from a plan to the command line that realises it, and from a pasted command line back to a request.
 //! [`reconcile`] reads an engine's start-up log and sets its figures beside the plan's.
 //!
+//! [`weights`] says what the model itself occupies.
+//!
 //! [`hardware`] says what a machine holds and how fast it is read, [`speed`] how fast it decodes.
 //!
 //! [`explain`] keeps the reason beside each figure, [`unit`] keeps bytes and tokens integers, [`error`] words what
@@ -33,3 +35,4 @@ pub mod reconcile;
 pub mod spec;
 pub mod speed;
 pub mod unit;
+pub mod weights;

@@ -1,6 +1,7 @@
 //! The spec record: what `model-specs/models/*.toml` hold, what `kvplan import` prints, what a request's `spec` says.
 
 use super::layer::Mixer;
+use super::shape::Shape;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +70,12 @@ pub struct SpecFile {
     /// Multi-token-prediction layers, kept in the cache only when asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mtp: Vec<Run>,
+    /// The weight tensors, where they are understood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
+    /// Why there is no `shape`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape_unknown: Option<String>,
 }
 
 /// Parameter counts as published.

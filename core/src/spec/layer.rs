@@ -310,9 +310,25 @@ impl Mixer {
         Ok(true)
     }
 
+    /// Its largest dimension.
+    pub(super) fn largest(&self) -> u64 {
+        let beside = if let Self::Mla(a) = self { a.rope_dim.max(a.nope_dim.unwrap_or(0)) } else { 0 };
+        self.dims().into_iter().map(|(_, n)| n).fold(beside, u64::max)
+    }
+
     /// Every dimension a store depends on is positive.
     pub(super) fn check(&self) -> Result<(), PlanError> {
-        let named: &[(&str, u64)] = match self {
+        match self.dims().into_iter().find(|(_, n)| *n == 0) {
+            Some((field, _)) => {
+                Err(PlanError::invalid(field, format!("`{field}` must be positive")).with_value(0))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The dimensions a store depends on, by name.
+    fn dims(&self) -> Vec<(&'static str, u64)> {
+        let named: &[(&'static str, u64)] = match self {
             Self::Full(a) => &[
                 ("kv_heads", a.kv_heads),
                 ("k_dim", a.k_dim),
@@ -359,11 +375,6 @@ impl Mixer {
             Self::Cross(a) => &[("kv_heads", a.kv_heads), ("k_dim", a.k_dim), ("v_dim", a.v_dim)],
             Self::Shared(a) => &[("window", a.window.unwrap_or(1))],
         };
-        match named.iter().find(|(_, n)| *n == 0) {
-            Some((field, _)) => {
-                Err(PlanError::invalid(*field, format!("`{field}` must be positive")).with_value(0))
-            }
-            None => Ok(()),
-        }
+        named.to_vec()
     }
 }

@@ -10,6 +10,7 @@
 //! - `file`: the spec record and its layer runs;
 //! - `hf`: a publisher's `config.json`;
 //! - `layer`: the mixers a layer can be made of, in the publisher's own dimensions;
+//! - `shape`: the weight tensors, names and dimensions;
 //! - `gguf`, `safetensors`, `json`: readers over bytes, from a `source` that a front end opens, into metadata and a
 //!   table of `tensors`.
 
@@ -21,12 +22,14 @@ pub mod hf;
 pub mod json;
 pub mod layer;
 pub mod safetensors;
+pub mod shape;
 pub mod source;
 pub mod tensors;
 
 pub use compress::compress;
 pub use file::{Parameters, Run, RunBody, SpecFile};
 pub use layer::Mixer;
+pub use shape::Shape;
 
 use crate::cache::{Store, stores_of};
 use crate::codec::Codec;
@@ -233,6 +236,9 @@ impl TryFrom<SpecFile> for ModelSpec {
         let mtp_order = place(&record.mtp, "mtp", &mut kinds)?;
         if order.is_empty() {
             return Err(PlanError::invalid("layers", "a model needs at least one layer"));
+        }
+        if let Some(shape) = &record.shape {
+            shape.check(order.len(), mtp_order.len())?;
         }
         for &i in &order {
             kinds[usize::from(i)].layers += 1;

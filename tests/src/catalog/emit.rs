@@ -1,11 +1,13 @@
 //! A spec record as a TOML file a person can read: scalars, then one table a run, a pattern's runs inline.
 
-use kvplan_core::spec::{Run, SpecFile};
+use kvplan_core::spec::shape::Tensors;
+use kvplan_core::spec::{Run, Shape, SpecFile};
 use std::fmt::Write as _;
 
 pub(super) fn toml(record: &SpecFile) -> Result<String, String> {
     let mut head = record.clone();
     let (layers, mtp) = (std::mem::take(&mut head.layers), std::mem::take(&mut head.mtp));
+    let shape = head.shape.take();
     let mut table = toml::Table::try_from(&head).map_err(|e| e.to_string())?;
     table.remove("layers");
     let assumptions = table.remove("assumptions");
@@ -28,6 +30,7 @@ pub(super) fn toml(record: &SpecFile) -> Result<String, String> {
         "dtype",
         "state_dtype",
         "bidirectional",
+        "shape_unknown",
     ] {
         if let Some(value) = table.remove(key) {
             line(&mut text, key, &value)?;
@@ -47,7 +50,46 @@ pub(super) fn toml(record: &SpecFile) -> Result<String, String> {
             write_run(&mut text, name, run)?;
         }
     }
+    if let Some(shape) = &shape {
+        write_shape(&mut text, shape)?;
+    }
     Ok(text)
+}
+
+/// The weight tensors: one table outside the layers, one a kind of layer.
+fn write_shape(text: &mut String, shape: &Shape) -> Result<(), String> {
+    let mut head = toml::Table::try_from(shape).map_err(|e| e.to_string())?;
+    for table in ["model", "kinds"] {
+        head.remove(table);
+    }
+    text.push_str("\n[shape]\n");
+    for key in ["tied", "experts_used", "notes", "layers", "mtp"] {
+        match head.remove(key) {
+            Some(value @ toml::Value::Array(_)) if key != "notes" => {
+                writeln!(text, "{key} = {}", inline(&value)?).map_err(|e| e.to_string())?;
+            }
+            Some(value) => line(text, key, &value)?,
+            None => {}
+        }
+    }
+    if let Some(key) = head.keys().next() {
+        return Err(format!("`{key}` of a shape is not written"));
+    }
+    text.push_str("\n[shape.model]\n");
+    write_tensors(text, &shape.model)?;
+    for kind in &shape.kinds {
+        text.push_str("\n[[shape.kinds]]\n");
+        write_tensors(text, kind)?;
+    }
+    Ok(())
+}
+
+fn write_tensors(text: &mut String, tensors: &Tensors) -> Result<(), String> {
+    for (name, dims) in tensors {
+        let name = if name.contains('.') { format!("{name:?}") } else { name.clone() };
+        writeln!(text, "{name} = {dims:?}").map_err(|e| e.to_string())?;
+    }
+    Ok(())
 }
 
 /// The order in which the fields of a run are written.

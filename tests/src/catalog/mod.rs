@@ -10,7 +10,7 @@ mod name;
 
 use crate::configs::{Config, configs, more};
 use kvplan_core::cache::Store;
-use kvplan_core::spec::{ModelSpec, Parameters, SpecFile, hf};
+use kvplan_core::spec::{ModelSpec, Parameters, Shape, SpecFile, hf};
 use manifest::Entry;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -186,6 +186,7 @@ fn spec(id: &str, mut files: Vec<Candidate>, total: Option<u64>) -> Result<Optio
         return Err(format!("{id}: {files} cache differently:\n{:?}\n{:?}", best.cache, other.cache));
     }
     let mut record = best.record.clone();
+    settle_shape(&mut record, &files, total);
     if let Some((_, tokens, why)) = CONTEXTS.iter().find(|(named, ..)| *named == id) {
         record.trained_context = Some(*tokens);
         record.assumptions.push(format!("trained context {tokens}: {why}"));
@@ -220,6 +221,21 @@ fn spec(id: &str, mut files: Vec<Candidate>, total: Option<u64>) -> Result<Optio
     record.date = Some(DATE.to_owned());
     record.parameters = total.map(|total| Parameters { total, active: None });
     Ok(Some(record))
+}
+
+/// The shape of the best file that has one. Files of one id may differ in nothing but whether the head is tied, which a
+/// transcription often leaves out: then the published count decides, or the publisher's own file.
+fn settle_shape(record: &mut SpecFile, files: &[Candidate], total: Option<u64>) {
+    let mut shapes: Vec<&Shape> = files.iter().filter_map(|file| file.record.shape.as_ref()).collect();
+    if let Some(total) = total {
+        let counts =
+            |shape: &&Shape| shape.parameters().is_ok_and(|c| c.total == total || c.total + c.mtp == total);
+        shapes.sort_by_key(|shape| !counts(shape));
+    }
+    if let Some(best) = shapes.first() {
+        record.shape = Some((*best).clone());
+        record.shape_unknown = None;
+    }
 }
 
 /// What one file leaves out another of the same model may have.

@@ -28,6 +28,7 @@ mod minimax;
 mod mla;
 mod nas;
 mod recurrent;
+mod shape;
 mod step;
 
 use super::compress::compress;
@@ -67,6 +68,12 @@ pub fn import_record(config: &Value) -> Result<SpecFile, PlanError> {
         );
     }
     let mut record = identity(&outer, &fields, &read)?;
+    // Weights are read through a view of their own: what they read says nothing about the cache.
+    let weights = Fields::new(text, fields.path(""));
+    match shape::import(&outer, &weights, read.family, &read.layers) {
+        Ok(shape) => record.shape = Some(shape),
+        Err(error) => record.shape_unknown = Some(error.message),
+    }
     record.layers = compress(read.layers.trunk);
     record.mtp = compress(read.layers.mtp);
     record.assumptions = fields.take_assumptions();

@@ -1,0 +1,139 @@
+//! Weights: parameters against published counts, bytes against published files and what llama.cpp loads.
+#![cfg(test)]
+
+use kvplan_core::spec::{catalog, hf};
+use kvplan_core::weights::{self, FileType, WeightFormat};
+use kvplan_tests::configs::{configs, manifest};
+use std::collections::BTreeMap;
+
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    text.lines().skip(1).map(|line| line.split(',').collect()).collect()
+}
+
+/// Published counts by file, of whole tensors: NVFP4 repackagings count two codes as one.
+fn published() -> BTreeMap<String, u64> {
+    let manifest = manifest().unwrap();
+    let count =
+        |line: &str| line.split(',').find_map(|cell| cell.parse().ok().filter(|n: &u64| *n > 1_000_000));
+    let file = |line: &str| line.split(',').nth(1).map(str::to_owned);
+    let rows = manifest.lines().skip(1).filter_map(|line| Some((file(line)?, count(line)?)));
+    rows.filter(|(file, _)| !file.contains("NVFP4")).collect()
+}
+
+/// Files whose count differs from ours, by how much (ours − published), and why.
+const EXPLAINED: &str = include_str!("../data/weights/counts.csv");
+
+#[test]
+fn parameters_are_the_published_ones_to_the_last_or_differ_by_a_named_amount() {
+    let mut explained: BTreeMap<&str, i128> =
+        rows(EXPLAINED).into_iter().map(|row| (row[0], row[1].parse().unwrap())).collect();
+    let published = published();
+    let (mut exact, mut off) = (0, Vec::new());
+    for config in configs().unwrap() {
+        let Some(total) = published.get(&config.file) else { continue };
+        let Ok(record) = hf::import_record(&config.parse().unwrap()) else { continue };
+        let Some(shape) = record.shape else { continue };
+        let ours = shape.parameters().unwrap();
+        let with_mtp = ours.total + ours.mtp;
+        if [ours.total, with_mtp].contains(total) {
+            exact += 1;
+            continue;
+        }
+        let difference = i128::from(with_mtp) - i128::from(*total);
+        if explained.remove(config.file.as_str()) != Some(difference) {
+            off.push(format!("{},{difference},?", config.file));
+        }
+    }
+    println!("{exact} exact");
+    assert!(off.is_empty(), "unexplained:\n{}", off.join("\n"));
+    assert!(explained.is_empty(), "explained and not seen: {explained:?}");
+    assert!(exact >= 98, "{exact} exact");
+}
+
+#[test]
+fn mixtures_give_published_files_their_size() {
+    let (mut within, mut off) = (0, Vec::new());
+    for row in rows(include_str!("../data/weights/sizes.csv")) {
+        let (model, format) = (row[0], row[1]);
+        let (bytes, half): (u64, u64) = (row[2].parse().unwrap(), row[3].parse().unwrap());
+        let Ok(spec) = catalog::find(model) else { continue };
+        let Ok(found) = weights::of(spec, WeightFormat::parse(format).unwrap().in_gguf()) else { continue };
+        // Published sizes are with or without prediction layers, as the converter of the day had it.
+        let ours = [found.loaded().unwrap().get(), found.checkpoint().unwrap().get()];
+        let misses = ours.map(|ours| ours.abs_diff(bytes));
+        if misses.iter().any(|miss| *miss <= half) {
+            within += 1;
+        } else {
+            off.push(format!("{model} {format}: ours {}, published {bytes} ± {half}", ours[0]));
+        }
+    }
+    println!("{within} within rounding; off: {off:#?}");
+    let known = ["qwen2.5-1.5b Q4_K_M", "qwen3.6-27b Q4_K_M", "gemma-3-4b Q4_0"];
+    for line in off {
+        assert!(known.iter().any(|known| line.starts_with(known)), "{line}");
+    }
+    assert!(within >= 37, "{within}");
+}
+
+/// The engine's figure for complete files whose matrices are all one type and whose embedding and head are Q6_K.
+#[test]
+fn the_tensors_are_those_that_llama_cpp_loads() {
+    // Files whose note says otherwise: an unused tensor more (qwen3-next), another vocabulary (gemma-3-4b), other types
+    // outside the experts (gpt-oss).
+    let skip = ["qwen3-next-80b-a3b", "gemma-3-4b", "gpt-oss-20b"];
+    let mut equal = 0;
+    for row in rows(include_str!("../data/weights/engine_loads.csv")) {
+        let (model, kind, bytes) = (row[0], row[1], row[2].parse::<u64>().unwrap());
+        let Ok(spec) = catalog::find(model) else { continue };
+        let Some(shape) = spec.record().shape.as_ref().filter(|_| !skip.contains(&model)) else { continue };
+        let one = |name: &str, dims: &[u64]| {
+            let elements: u64 = dims.iter().product();
+            let kept = ["norm", ".bias", "conv1d", "shortconv.conv", "ffn_gate_inp", "ssm_dt"];
+            if dims.len() < 2 || name == "ssm_a" || kept.iter().any(|part| name.contains(part)) {
+                return elements * 4;
+            }
+            let outside = name.starts_with("output") || name.starts_with("token_embd");
+            let experts = name.contains("_exps");
+            match (kind, outside, dims[0].is_multiple_of(256)) {
+                ("f16", ..) => elements * 2,
+                ("mxfp4", false, _) if experts => elements / 32 * 17,
+                ("mxfp4", ..) | (_, _, false) => elements / 32 * 34,
+                (_, true, true) => elements / 256 * 210,
+                (_, false, true) => elements / 256 * 144,
+            }
+        };
+        let layers = shape.layers.iter().map(|kind| &shape.kinds[usize::from(*kind)]);
+        let ours: u64 = layers.chain([&shape.model]).flatten().map(|(name, dims)| one(name, dims)).sum();
+        println!("{model} {kind} {ours} {bytes}");
+        assert_eq!(ours, bytes, "{model} {kind}");
+        equal += 1;
+    }
+    assert!(equal >= 13, "{equal}");
+}
+
+#[test]
+fn every_name_of_a_format_is_taken_back() {
+    for name in WeightFormat::names() {
+        let format = WeightFormat::parse(&name).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(WeightFormat::parse(&format.name()), Some(format), "{name}");
+    }
+    assert_eq!(WeightFormat::parse("q4_k_m"), Some(WeightFormat::Gguf(FileType::Q4KM)));
+    assert_eq!(WeightFormat::parse("q4_k_xl"), None);
+}
+
+#[test]
+fn layers_and_ends_add_up_and_a_mixture_of_experts_reads_a_part() {
+    let spec = catalog::find("qwen3-30b-a3b").unwrap();
+    let found = weights::of(spec, WeightFormat::parse("bf16").unwrap()).unwrap();
+    let layers: u64 = found.layers().unwrap().iter().map(|l| l.total().unwrap().get()).sum();
+    let sum = layers + found.input().unwrap().get() + found.output().unwrap().get();
+    assert_eq!(sum, found.loaded().unwrap().get());
+    // The publisher's count, two bytes each.
+    assert_eq!(sum, 2 * 30_532_122_624);
+    // 128 experts of three matrices of 2048 × 768 in each of 48 layers.
+    let experts: u64 = found.layers().unwrap().iter().map(|l| l.experts.get()).sum();
+    assert_eq!(experts, 2 * 48 * 128 * 3 * 2048 * 768);
+    // "3.3B activated" (Qwen3-30B-A3B model card), of which the embedding is looked up and not read.
+    let active = found.active().unwrap().get() / 2 + 2048 * 151_936;
+    assert!((3_300_000_000..3_400_000_000).contains(&active), "{active}");
+}
