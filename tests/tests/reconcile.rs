@@ -1,11 +1,13 @@
 //! Start-up logs that people published, set beside plans: every figure equal, or different for a reason that is named.
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its log has failed")]
 
+use flate2::read::GzDecoder;
 use kvplan_core::launch::named_model;
 use kvplan_core::plan::resolve_model;
 use kvplan_core::reconcile::{Given, Reconciliation, Verdict, reconcile};
 use rstest::rstest;
 use serde_json::{Map, Value, json};
+use std::io::Read as _;
 use std::path::Path;
 
 fn log(file: &str) -> String {
@@ -118,4 +120,48 @@ fn a_log_without_a_model_asks_for_one_and_other_text_is_refused() {
     let given = Given::default();
     assert_eq!(reconcile(&log("llama.cpp-gpt-oss-120b.log"), &given).unwrap_err().field, "model");
     assert!(reconcile("hello\nworld", &given).unwrap_err().message.contains("no start-up log"));
+}
+
+/// Rows that no catalogued model can be set beside.
+const SGLANG_WITHOUT_MODEL: [(&str, &str); 3] = [
+    ("sglang-log/0276", "LFM2-700M is not catalogued"),
+    ("sglang-log/0277", "the model is not named"),
+    ("sglang-log/0275", "a model of a family, not one"),
+];
+
+#[test]
+fn every_published_sglang_pool_is_equal() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/truth/engines/logs.sglang.jsonl.gz");
+    let mut text = String::new();
+    GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
+    let mut equal = 0;
+    for row in text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+        let id = row["id"].as_str().unwrap();
+        if SGLANG_WITHOUT_MODEL.iter().any(|(known, _)| *known == id) {
+            continue;
+        }
+        let name = row["model"].as_str().unwrap();
+        let name = match id {
+            "sglang-log/0261" => "qwen3-235b-a22b",
+            "sglang-log/0267" => "qwen2.5-0.5b",
+            _ => name.split(" (").next().unwrap(),
+        };
+        let result = &row["result"];
+        let sizes = if result["kv_size_gib_logged"].is_null() {
+            format!(
+                "K size: {:.2} GB, V size: {:.2} GB",
+                result["k_size_gib_logged"].as_f64().unwrap(),
+                result["v_size_gib_logged"].as_f64().unwrap()
+            )
+        } else {
+            format!("KV size: {:.2} GB", result["kv_size_gib_logged"].as_f64().unwrap())
+        };
+        let line = format!("KV Cache is allocated. #tokens: {}, {sizes}", result["kv_tokens"]);
+        let options =
+            json!({ "tp_size": row["params"]["tp_size"], "kv_cache_dtype": row["params"]["kv_cache_dtype"] });
+        let found = reconciled(&line, Some(name), options);
+        assert_eq!(exceptions(&found), [], "{id}");
+        equal += 1;
+    }
+    assert_eq!(equal, 7);
 }

@@ -4,8 +4,9 @@
 
 use flate2::read::GzDecoder;
 use kvplan_core::engine::vllm::{LogFormula, LogInput};
-use kvplan_core::plan::answer_line;
-use serde_json::{Value, json};
+use kvplan_core::plan::{ModelRef, answer_line, resolve_model};
+use kvplan_core::reconcile::{Given, reconcile};
+use serde_json::{Map, Value, json};
 use std::io::Read as _;
 use std::path::Path;
 
@@ -217,4 +218,49 @@ fn published_logs_are_reproduced_from_the_memory_they_print() {
         }
     }
     assert!(failed.is_empty(), "{reproduced} reproduced, {} not:\n{}", failed.len(), failed.join("\n"));
+}
+
+/// The lines of a log whose figures a row holds.
+fn lines_of(row: &Value) -> String {
+    let (params, result) = (&row["params"], &row["result"]);
+    let version = row["version"].as_str().unwrap();
+    let mut text = String::new();
+    if version.starts_with("0.") && LogFormula::of(version).is_some() {
+        text.push_str(&format!(
+            "Initializing a V1 LLM engine (v{}) with config:\n",
+            version.split(' ').next().unwrap()
+        ));
+    }
+    text.push_str(&format!("Available KV cache memory: {} GiB\n", params["available_kv_gib"]));
+    text.push_str(&format!("GPU KV cache size: {} tokens\n", result["kv_tokens"]));
+    if let (Some(length), Some(concurrency)) =
+        (params["max_model_len"].as_u64(), result["max_concurrency"].as_f64())
+    {
+        text.push_str(&format!("Maximum concurrency for {length} tokens per request: {concurrency:.2}x\n"));
+    }
+    text
+}
+
+#[test]
+fn a_log_of_the_same_figures_is_reconciled() {
+    let mut failed = Vec::new();
+    let mut agreed = 0;
+    for row in &rows("logs.vllm.jsonl.gz") {
+        let id = row["id"].as_str().unwrap();
+        let Some(request) = request_of(row).filter(|_| !row["params"]["available_kv_gib"].is_null()) else {
+            continue;
+        };
+        let model = resolve_model(&ModelRef::Spec(request["model"]["spec"].clone())).unwrap();
+        let mut options: Map<String, Value> = request["engine"].as_object().unwrap().clone();
+        options.remove("name");
+        let mtp = request["mtp"].as_u64().unwrap_or(0);
+        let given = Given { model: Some(&model), options: Some(&options), mtp };
+        match reconcile(&lines_of(row), &given) {
+            Ok(found) if found.agrees() => agreed += 1,
+            Ok(found) => failed.push(format!("{id}: {:?}", found.lines)),
+            Err(error) => failed.push(format!("{id}: {error:?}")),
+        }
+    }
+    assert!(failed.is_empty(), "{agreed} agree, {} do not:\n{}", failed.len(), failed.join("\n"));
+    assert_eq!(agreed, 30);
 }
