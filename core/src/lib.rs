@@ -16,7 +16,8 @@
 //!
 //! [`weights`] says what the model itself occupies.
 //!
-//! [`hardware`] says what a machine holds and how fast it is read, [`speed`] how fast it decodes.
+//! [`placement`] says on which device the bytes live and whether they fit, [`hardware`] what a machine holds and how
+//! fast it is read, [`speed`] how fast it decodes.
 //!
 //! [`explain`] keeps the reason beside each figure, [`unit`] keeps bytes and tokens integers, [`error`] words what
 //! cannot be answered.
@@ -29,6 +30,7 @@ pub mod error;
 pub mod explain;
 pub mod hardware;
 pub mod launch;
+pub mod placement;
 pub mod plan;
 pub mod planner;
 pub mod reconcile;

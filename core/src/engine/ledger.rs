@@ -1,6 +1,6 @@
 //! What the answers of engines without a block table add up: stores whose payload is entries × bytes of an entry.
 
-use super::{Growth, Scenario, StoreLine};
+use super::{Carriers, Growth, Scenario, StoreLine};
 use crate::cache::{Retention, Role};
 use crate::codec::{Codec, Side};
 use crate::error::PlanError;
@@ -92,6 +92,7 @@ impl Ledger {
                 cache: held.cache,
                 role: held.role,
                 layers: held.layers,
+                carriers: Carriers::Any,
                 heads: held.heads,
                 dim: held.dim,
                 entries,

@@ -30,7 +30,7 @@ use crate::codec::{Codec, CodecError};
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule, Term};
 use crate::spec::ModelSpec;
-use crate::unit::{Bytes, Tokens};
+use crate::unit::{Bytes, Overflow, Tokens};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -229,6 +229,21 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Drops the options that fix how long a sequence is, so that the scenario's context does.
+    pub(crate) fn forget_length(&mut self) {
+        match self {
+            Self::Payload | Self::TensorRtLlm(_) => {}
+            Self::LlamaCpp(options) => options.n_ctx = None,
+            Self::Vllm(options) => options.max_model_len = None,
+            Self::Transformers(options) => options.prompt_tokens = None,
+            Self::Mlx(options) => options.prompt_tokens = None,
+            Self::ExllamaV3(options) => options.max_num_tokens = None,
+            Self::Sglang(options) => options.context_length = None,
+        }
+    }
+}
+
 /// An engine's options from the request's leftover fields.
 fn options_of<T: DeserializeOwned + Default>(options: Map<String, Value>) -> Result<T, PlanError> {
     if options.is_empty() {
@@ -284,6 +299,18 @@ impl CacheTypes {
     }
 }
 
+/// Which of a model's layers a line stands for: what placement needs to know beside how many they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Carriers {
+    /// Layers of several kinds, or not known by kind: spread evenly over all.
+    #[default]
+    Any,
+    /// The layers of one of [`ModelSpec::kinds`].
+    Kind(u16),
+    /// The layers without mixers.
+    Empty,
+}
+
 /// One line of an answer: what equal stores of equal layers need and what the engine reserves for them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoreLine {
@@ -293,6 +320,8 @@ pub struct StoreLine {
     pub role: Role,
     /// Layers of this kind.
     pub layers: u64,
+    /// Which of the model's layers they are.
+    pub carriers: Carriers,
     /// Vectors per entry.
     pub heads: u64,
     /// Elements per vector.
@@ -330,10 +359,25 @@ pub struct Reservation {
     pub report: Report,
     /// Growth of the payload of one sequence, where the engine's share of the model is not the whole of it.
     pub growth: Option<Growth>,
+    /// Bytes reserved on one rank of each pipeline stage, where there are several; the lines are the first one's.
+    pub stages: Vec<Bytes>,
     /// What was assumed on the way.
     pub assumptions: Vec<Cow<'static, str>>,
     /// The engine's own steps (cells, padding, groups), when the scenario asks for an explanation.
     pub terms: Vec<Term>,
+}
+
+impl Reservation {
+    /// All that is reserved: the pool where there is one, else the lines and what belongs to none of them.
+    ///
+    /// # Errors
+    /// [`Overflow`] past 64 bits.
+    pub fn allocated(&self) -> Result<Bytes, Overflow> {
+        match self.pool {
+            Some(pool) => Ok(pool.total),
+            None => self.lines.iter().try_fold(self.overhead, |sum, line| sum.plus(line.allocated)),
+        }
+    }
 }
 
 /// The figures an engine itself prints, under its own names: one variant an engine, serialised as its content.

@@ -1,6 +1,6 @@
 //! The ideal engine: exactly what the tokens need under the chosen codecs, no padding, no pages.
 
-use super::{Reservation, Scenario, StoreLine, codec_error};
+use super::{Carriers, Reservation, Scenario, StoreLine, codec_error};
 use crate::cache::{Knob, Retention, Role, Store};
 use crate::codec::Codec;
 use crate::error::PlanError;
@@ -60,21 +60,41 @@ pub(crate) fn store_payload(store: &Store, codec: Codec, entries: Tokens) -> Res
 /// # Errors
 /// `missing-field` without a context, `invalid` where a codec cannot hold a store, `overflow` past 64 bits.
 pub fn reserve(model: &ModelSpec, scenario: &Scenario) -> Result<Reservation, PlanError> {
+    reserve_share(model, scenario, 1)
+}
+
+/// What one of `ranks` that share the tokens of full layers needs; windows and states are not shared.
+pub(crate) fn reserve_share(
+    model: &ModelSpec,
+    scenario: &Scenario,
+    ranks: u64,
+) -> Result<Reservation, PlanError> {
     let context = scenario.context.ok_or_else(|| {
         PlanError::missing("context", "how many tokens does a sequence hold? `context` is needed")
     })?;
     let sequences = scenario.sequences.unwrap_or(1);
     let mut lines = Vec::with_capacity(8);
-    for (kind, layers) in model.kept(scenario.mtp) {
+    for (index, kind, layers) in model.kept_kinds(scenario.mtp) {
         for store in kind.stores().iter().filter(|s| s.role.is_payload()) {
             let knob = store.role.knob();
             let codec = scenario.cache.get(knob).unwrap_or(default_codec(knob));
             let entries = store.entries(context, scenario.encoder_tokens)?;
+            let entries = match store.retention {
+                Retention::All if ranks > 1 => Tokens::new(entries.get().div_ceil(ranks)),
+                Retention::All
+                | Retention::Window(_)
+                | Retention::Chunk(_)
+                | Retention::Strided(_)
+                | Retention::Fixed(_)
+                | Retention::Encoder
+                | Retention::Evicted(_) => entries,
+            };
             let payload = store_payload(store, codec, entries)?.times(layers)?.times(sequences)?;
             lines.push(StoreLine {
                 cache: cache_name(store),
                 role: store.role,
                 layers,
+                carriers: Carriers::Kind(index),
                 heads: store.heads,
                 dim: store.dim,
                 entries,

@@ -76,6 +76,12 @@ impl Device {
         &self.record.id
     }
 
+    /// Whether the request described it.
+    #[must_use]
+    pub const fn is_custom(&self) -> bool {
+        self.custom
+    }
+
     /// Display name.
     #[must_use]
     pub fn name(&self) -> &str {

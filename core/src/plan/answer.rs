@@ -6,6 +6,7 @@ use crate::cache::Role;
 use crate::engine::{Engine, Report, Reservation, Scenario, StoreLine, payload};
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule, Term};
+use crate::placement::{DeviceShown, FitShown};
 use crate::spec::ModelSpec;
 use crate::unit::{Bytes, Tokens};
 use schemars::JsonSchema;
@@ -26,6 +27,11 @@ pub struct Plan {
     pub engine: EngineShown,
     /// The cache.
     pub kv: Kv,
+    /// What each device holds; where hardware or several ranks were given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceShown>,
+    /// Whether it fits.
+    pub fit: FitShown,
     /// Why, when asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<Vec<Term>>,
@@ -218,6 +224,8 @@ impl Plan {
                 stores,
                 engine_report: reservation.report,
             },
+            devices: Vec::new(),
+            fit: FitShown::unknown(),
             explain: scenario.explain.then(|| explain(&reservation.lines, reservation.terms)),
             assumptions,
             context: reservation.context,

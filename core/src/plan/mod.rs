@@ -5,18 +5,19 @@
 
 mod answer;
 mod decimal;
+mod hardware;
 mod object;
+mod placed;
 mod request;
 
 pub use answer::{EngineShown, Kv, ModelShown, Plan, StoreShown};
 pub use decimal::Decimal;
 pub(crate) use decimal::gcd;
-pub use request::{
-    CacheRequest, EngineRequest, ModelRef, Placement, Projections, Request, Reserve, WhatIf, Workload,
-};
+pub use hardware::{HardwareEntry, Placement, Reserve, Workload};
+pub use request::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf};
 
-use crate::engine::{Engine, Scenario};
 use crate::error::PlanError;
+use crate::placement::Machine;
 use crate::spec::gguf::{Metadata, spec_file};
 use crate::spec::{ModelSpec, catalog, hf};
 use serde::Serialize;
@@ -38,26 +39,27 @@ pub fn plan(request: &Request) -> Result<Plan, PlanError> {
 /// As [`plan`].
 pub fn plan_model(model: &ModelSpec, request: &Request) -> Result<Plan, PlanError> {
     request.refuse_what_is_not_modelled()?;
-    let engine = request.engine()?;
-    let scenario = request.scenario(model)?;
     match &request.what_if {
-        None => answer(model, &engine, &scenario, request),
+        None => answer(model, request),
         Some(what_if) => {
-            let mut plan = answer(&model.with_merged_projections()?, &engine, &scenario, request)?;
+            let mut plan = answer(&model.with_merged_projections()?, request)?;
             plan.assumptions.push(Cow::Borrowed(what_if.projections.says()));
             Ok(plan)
         }
     }
 }
 
-fn answer(
-    model: &ModelSpec,
-    engine: &Engine,
-    scenario: &Scenario,
-    request: &Request,
-) -> Result<Plan, PlanError> {
-    let reservation = engine.reserve(model, scenario)?;
-    Plan::compose(model, engine, scenario, reservation, request)
+fn answer(model: &ModelSpec, request: &Request) -> Result<Plan, PlanError> {
+    let machine = Machine::of(&request.hardware, request.reserve)?;
+    let weights = request.weight_map(model)?;
+    let case = request.case(model, &machine, weights.as_ref())?;
+    let mut reservation = case.reserve()?;
+    let placed = placed::place(&case, &mut reservation)?;
+    let mut plan = Plan::compose(model, case.engine(), case.scenario(), reservation, request)?;
+    plan.devices = placed.devices;
+    plan.fit = placed.fit;
+    plan.assumptions.extend(placed.assumptions);
+    Ok(plan)
 }
 
 /// The model a request names or carries.

@@ -34,6 +34,11 @@ pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Re
     Object::deserialize(d).map(|Object(value)| value)
 }
 
+/// A field that is a list of objects (`deserialize_with`).
+pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Vec<T>, D::Error> {
+    Vec::<Object<T>>::deserialize(d).map(|found| found.into_iter().map(|Object(value)| value).collect())
+}
+
 /// A field that is an object or null (`deserialize_with`).
 pub(crate) fn object_or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     d: D,

@@ -1,12 +1,14 @@
 //! The request of the contract, parsed strictly: unknown fields are errors, every quantity is an integer.
 
-use super::object::{Object, object, object_or_null};
+use super::hardware::{HardwareEntry, Placement, Reserve, Workload};
+use super::object::{Object, object, object_or_null, objects};
 use crate::cache::Knob;
 use crate::codec::Codec;
 use crate::engine::{CacheTypes, Engine, EngineName, Scenario};
 use crate::error::PlanError;
+use crate::placement::{Case, Machine, WeightMap};
 use crate::spec::ModelSpec;
-use crate::unit::Tokens;
+use crate::unit::{Bytes, Tokens};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -46,13 +48,13 @@ pub struct Request {
     /// Weights (not modelled yet).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<Map<String, Value>>,
-    /// Devices (not modelled yet).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hardware: Vec<Map<String, Value>>,
-    /// Parallelism across devices (only 1 everywhere is modelled yet).
+    /// Devices, in the order layers and ranks go to them.
+    #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
+    pub hardware: Vec<HardwareEntry>,
+    /// Parallelism across devices.
     #[serde(default, deserialize_with = "object", skip_serializing_if = "is_default")]
     pub placement: Placement,
-    /// Memory that is not the model's (not modelled yet).
+    /// Memory of every device that is not the model's.
     #[serde(default, deserialize_with = "object", skip_serializing_if = "is_default")]
     pub reserve: Reserve,
     /// Further tenants (not modelled yet).
@@ -292,48 +294,6 @@ impl Projections {
     }
 }
 
-/// Parallelism across devices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Placement {
-    /// Tensor parallel ranks.
-    pub tp: u64,
-    /// Pipeline stages.
-    pub pp: u64,
-    /// Data parallel replicas.
-    pub dp: u64,
-    /// Expert parallel ranks.
-    pub ep: u64,
-    /// Decode-context parallel ranks.
-    pub dcp: u64,
-}
-
-impl Default for Placement {
-    fn default() -> Self {
-        Self { tp: 1, pp: 1, dp: 1, ep: 1, dcp: 1 }
-    }
-}
-
-/// Memory that is not the model's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Reserve {
-    /// Held by other programs.
-    pub in_use_bytes: u64,
-    /// A margin to keep free.
-    pub keep_free_bytes: u64,
-}
-
-/// What a serving sequence usually holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Workload {
-    /// Tokens a sequence typically holds.
-    pub typical_context: u64,
-    /// Tokens common to all sequences.
-    pub shared_prefix: u64,
-}
-
 impl Request {
     /// A request for a catalogued model on the ideal engine, to be filled in.
     #[must_use]
@@ -394,6 +354,36 @@ impl Request {
         self.engine().map(drop)
     }
 
+    /// The question as it is put to a machine.
+    ///
+    /// # Errors
+    /// What is wrong with the engine's options, the tokens, the codecs or the ranks.
+    pub fn case<'a>(
+        &self,
+        model: &'a ModelSpec,
+        machine: &'a Machine,
+        weights: Option<&'a WeightMap>,
+    ) -> Result<Case<'a>, PlanError> {
+        Case::new(model, &self.engine()?, &self.scenario(model)?, &self.placement, machine, weights)
+    }
+
+    /// The weights asked for, by layer as far as they are known.
+    ///
+    /// # Errors
+    /// `unsupported` for any form but `{"bytes": …}`, `invalid` for bytes that are no number.
+    pub fn weight_map(&self, model: &ModelSpec) -> Result<Option<WeightMap>, PlanError> {
+        let Some(weights) = &self.weights else { return Ok(None) };
+        if let Some(other) = weights.keys().find(|key| *key != "bytes") {
+            let field = format!("weights.{other}");
+            return Err(PlanError::unsupported(&field, format!("`{field}` is not modelled yet")));
+        }
+        let bytes = weights.get("bytes").and_then(Value::as_u64).ok_or_else(|| {
+            let value = weights.get("bytes").cloned().unwrap_or_default();
+            PlanError::invalid("weights.bytes", "a whole number of bytes").with_value(value)
+        })?;
+        WeightMap::whole(Bytes::new(bytes), model.layer_count() + model.mtp_count()).map(Some)
+    }
+
     /// The engine asked for, its options parsed.
     pub(super) fn engine(&self) -> Result<Engine, PlanError> {
         match &self.engine {
@@ -432,14 +422,7 @@ impl Request {
 
     /// Fields of the contract whose answers are not computed yet are refused rather than ignored.
     pub(super) fn refuse_what_is_not_modelled(&self) -> Result<(), PlanError> {
-        let asked = [
-            ("weights", self.weights.is_some()),
-            ("hardware", !self.hardware.is_empty()),
-            ("placement", self.placement != Placement::default()),
-            ("reserve", self.reserve != Reserve::default()),
-            ("extras", self.extras.is_some()),
-            ("workload", self.workload != Workload::default()),
-        ];
+        let asked = [("extras", self.extras.is_some()), ("workload", self.workload != Workload::default())];
         match asked.into_iter().find(|(_, asked)| *asked) {
             Some((field, _)) => Err(PlanError::unsupported(field, format!("`{field}` is not modelled yet"))),
             None => Ok(()),

@@ -4,8 +4,8 @@ use super::field::Field;
 use super::state::{Figure, Lens, Tab, Units};
 use crate::cache::Knob;
 use crate::engine::EngineName;
-use crate::plan::{ModelRef, Request};
-use serde_json::{Map, Value};
+use crate::plan::{HardwareEntry, ModelRef, Request};
+use serde_json::Value;
 
 /// One thing a person does.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +47,7 @@ pub enum Action {
     /// The pointer or the key was let go.
     Settle,
     /// Other devices.
-    Devices(Vec<Map<String, Value>>),
+    Devices(Vec<HardwareEntry>),
     /// What is set becomes plan A.
     Pin,
     /// No plan A.

@@ -181,13 +181,28 @@ impl ModelSpec {
 
     /// The kinds that a cache with the first `mtp` multi-token-prediction layers holds, each with its layer count.
     pub fn kept(&self, mtp: u64) -> impl Iterator<Item = (&Kind, u64)> {
+        self.kept_kinds(mtp).map(|(_, kind, layers)| (kind, layers))
+    }
+
+    /// [`ModelSpec::kept`], each kind with its index.
+    pub(crate) fn kept_kinds(&self, mtp: u64) -> impl Iterator<Item = (u16, &Kind, u64)> {
         let mtp = usize::try_from(mtp).unwrap_or(usize::MAX).min(self.mtp_order.len());
         let drafted = &self.mtp_order[..mtp];
-        self.kinds.iter().enumerate().filter_map(move |(i, kind)| {
-            let extra = drafted.iter().filter(|&&d| usize::from(d) == i).count();
+        self.numbered_kinds().filter_map(move |(i, kind)| {
+            let extra = drafted.iter().filter(|&&d| d == i).count();
             let layers = kind.layers + u64::try_from(extra).unwrap_or(0);
-            (layers > 0).then_some((kind, layers))
+            (layers > 0).then_some((i, kind, layers))
         })
+    }
+
+    /// The distinct kinds of layer with their indices.
+    pub(crate) fn numbered_kinds(&self) -> impl Iterator<Item = (u16, &Kind)> {
+        (0..).zip(&self.kinds)
+    }
+
+    /// Each multi-token-prediction layer's index into [`ModelSpec::kinds`], in order.
+    pub(crate) fn mtp_order(&self) -> &[u16] {
+        &self.mtp_order
     }
 
     /// How many multi-token-prediction layers the model has.
@@ -203,22 +218,32 @@ impl ModelSpec {
     /// # Errors
     /// `invalid` when a layer's key and value widths differ, or when no layer has separate keys and values.
     pub fn with_merged_projections(&self) -> Result<Self, PlanError> {
-        let mut merged = self.clone();
         let mut changed = false;
-        for kind in &mut merged.kinds {
-            for mixer in &mut kind.mixers {
-                changed |= mixer.merge_projections()?;
-            }
-            kind.stores.clear();
-            for mixer in &kind.mixers {
-                kind.stores.extend(stores_of(mixer)?);
-            }
-        }
+        let merged = self.with_mixers(|mixer| {
+            changed |= mixer.merge_projections()?;
+            Ok(())
+        })?;
         if !changed {
             let message = "no layer of this model caches keys and values separately";
             return Err(PlanError::invalid("what_if.projections", message));
         }
         Ok(merged)
+    }
+
+    /// The same model with its mixers changed.
+    pub(crate) fn with_mixers(
+        &self,
+        mut change: impl FnMut(&mut Mixer) -> Result<(), PlanError>,
+    ) -> Result<Self, PlanError> {
+        let mut changed = self.clone();
+        for kind in &mut changed.kinds {
+            kind.mixers.iter_mut().try_for_each(&mut change)?;
+            kind.stores.clear();
+            for mixer in &kind.mixers {
+                kind.stores.extend(stores_of(mixer)?);
+            }
+        }
+        Ok(changed)
     }
 
     /// The multi-token-prediction layers in order; not part of the trunk.

@@ -7,7 +7,7 @@ use super::rows::{Row, Rows, counts_empty_layers};
 use super::rules;
 use super::types::CacheType;
 use crate::cache::{Retention, Role};
-use crate::engine::{Growth, Scenario, StoreLine};
+use crate::engine::{Carriers, Growth, Scenario, StoreLine};
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule, Term};
 use crate::plan::gcd;
@@ -34,6 +34,8 @@ pub(super) struct Tensor {
     pub(super) role: Role,
     pub(super) ty: CacheType,
     pub(super) layers: u64,
+    /// Which they are.
+    pub(super) carriers: Carriers,
     /// What the tokens need per entry.
     pub(super) needed: Row,
     /// Elements llama.cpp keeps per cell.
@@ -45,7 +47,15 @@ pub(super) struct Tensor {
 impl Caches<'_> {
     /// Opens a cache; its index.
     pub(super) fn open(&mut self, name: &'static str, cells: u64, streams: u64) -> usize {
-        self.reports.push(CacheReport { name, cells, streams, layers: 0, k_bytes: 0, v_bytes: 0 });
+        self.reports.push(CacheReport {
+            name,
+            cells,
+            streams,
+            layers: 0,
+            k_bytes: 0,
+            v_bytes: 0,
+            bufs: Vec::new(),
+        });
         self.reports.len() - 1
     }
 
@@ -83,6 +93,7 @@ impl Caches<'_> {
             cache: cache.name,
             role: tensor.role,
             layers: tensor.layers,
+            carriers: tensor.carriers,
             heads: tensor.needed.heads,
             dim: tensor.needed.dim,
             entries,
@@ -159,6 +170,7 @@ impl Caches<'_> {
                     role: Role::V,
                     ty: cx.type_v.ty,
                     layers: empty,
+                    carriers: Carriers::Empty,
                     needed,
                     kept: width,
                     law: Retention::All,
@@ -189,6 +201,7 @@ impl Caches<'_> {
             None if rows.head_v > 0 => (Role::Latent, &rules::LATENT),
             Some(_) | None => (Role::K, rule),
         };
+        let carriers = Carriers::Kind(rows.kind);
         self.layers(index, layers);
         if let Some((k, v)) = self.rotations.get_mut(index) {
             *k = k.and(rows.k.dim);
@@ -199,7 +212,7 @@ impl Caches<'_> {
         self.tensor(
             index,
             false,
-            &Tensor { role, ty, layers, needed, kept: rows.k.width()?, law: rows.law, rule },
+            &Tensor { role, ty, layers, carriers, needed, kept: rows.k.width()?, law: rows.law, rule },
         )?;
         let Some(v) = rows.v else { return Ok(()) };
         let (kept, rule) = match widest {
@@ -209,12 +222,17 @@ impl Caches<'_> {
         // Where the tokens need one latent row, K's line has it.
         let needed = if rows.needed.is_some() { Row { heads: 0, dim: v.dim } } else { v };
         let ty = self.cx.type_v.ty;
-        self.tensor(index, true, &Tensor { role: Role::V, ty, layers, needed, kept, law: rows.law, rule })
+        self.tensor(
+            index,
+            true,
+            &Tensor { role: Role::V, ty, layers, carriers, needed, kept, law: rows.law, rule },
+        )
     }
 
     /// Indexer keys, and the values that come with them where the main cache has values.
     fn indexer(&mut self, index: usize, layers: u64, rows: &Rows) -> Result<(), PlanError> {
         let Some(row) = rows.indexer else { return Ok(()) };
+        let carriers = Carriers::Kind(rows.kind);
         self.layers(index, layers);
         let rule = &rules::INDEXER;
         let ty = self.cx.type_k.ty;
@@ -222,14 +240,14 @@ impl Caches<'_> {
         self.tensor(
             index,
             false,
-            &Tensor { role: Role::Indexer, ty, layers, needed, kept: row.kept, law: row.law, rule },
+            &Tensor { role: Role::Indexer, ty, layers, carriers, needed, kept: row.kept, law: row.law, rule },
         )?;
         let Some(dim) = row.v else { return Ok(()) };
         let (needed, ty) = (Row { heads: 0, dim }, self.cx.type_v.ty);
         self.tensor(
             index,
             true,
-            &Tensor { role: Role::Indexer, ty, layers, needed, kept: dim, law: row.law, rule },
+            &Tensor { role: Role::Indexer, ty, layers, carriers, needed, kept: dim, law: row.law, rule },
         )
     }
 

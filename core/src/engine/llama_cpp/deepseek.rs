@@ -8,7 +8,7 @@ use super::rows::Row;
 use super::rules;
 use crate::cache::{Retention, Role};
 use crate::codec::Codec;
-use crate::engine::StoreLine;
+use crate::engine::{Carriers, StoreLine};
 use crate::error::PlanError;
 use crate::explain::Term;
 use crate::spec::layer::Compressed;
@@ -24,17 +24,17 @@ const HCA: u64 = 128;
 pub(super) fn reserve(caches: &mut Caches<'_>, model: &ModelSpec) -> Result<Vec<StateReport>, PlanError> {
     let cx = caches.cx;
     let mtp = cx.mtp;
-    let mut layers: Vec<(u64, &Compressed)> = Vec::new();
-    for kind in model.kinds() {
+    let mut layers: Vec<(u16, u64, &Compressed)> = Vec::new();
+    for (index, kind) in model.numbered_kinds() {
         for mixer in kind.mixers() {
             if let Mixer::Compressed(a) = mixer {
-                layers.push((if mtp { kind.mtp_layers() } else { kind.layers() }, a));
+                layers.push((index, if mtp { kind.mtp_layers() } else { kind.layers() }, a));
             }
         }
     }
-    let Some((_, first)) = layers.first() else { return Ok(Vec::new()) };
+    let Some((_, _, first)) = layers.first() else { return Ok(Vec::new()) };
     let window = first.window;
-    if let Some((_, other)) = layers.iter().find(|(_, a)| a.window != window) {
+    if let Some((_, _, other)) = layers.iter().find(|(_, _, a)| a.window != window) {
         let message =
             format!("llama.cpp has one window per model; this one has {window} and {}", other.window);
         return Err(PlanError::unsupported("model", message).with_value(other.window));
@@ -51,11 +51,13 @@ pub(super) fn reserve(caches: &mut Caches<'_>, model: &ModelSpec) -> Result<Vec<
     let lid = caches.open("lid", csa_cells, streams);
     let ty = cx.type_k.ty;
     let mut states = States { known: Vec::new() };
-    for (layers, a) in layers.iter().filter(|(layers, _)| *layers > 0) {
+    for (kind, layers, a) in layers.iter().filter(|(_, layers, _)| *layers > 0) {
+        let carriers = Carriers::Kind(*kind);
         let rows = |role, dim, law, rule| Tensor {
             role,
             ty,
             layers: *layers,
+            carriers,
             needed: Row { heads: 1, dim },
             kept: dim,
             law,
@@ -75,14 +77,14 @@ pub(super) fn reserve(caches: &mut Caches<'_>, model: &ModelSpec) -> Result<Vec<
                 caches.tensor(lid, false, &rows(Role::Indexer, indexer, law, &rules::COMPRESSED))?;
                 let state =
                     |name, dim: u64| State { name, ratio: CSA, rows: 2 * CSA, width: dim.checked_mul(2) };
-                states.add(caches, *layers, &state("csa", a.dim))?;
-                states.add(caches, *layers, &state("lid", indexer))?;
+                states.add(caches, (carriers, *layers), &state("csa", a.dim))?;
+                states.add(caches, (carriers, *layers), &state("lid", indexer))?;
             }
             (HCA, None) => {
                 caches.layers(hca, *layers);
                 caches.tensor(hca, false, &entries)?;
                 let state = State { name: "hca", ratio: HCA, rows: HCA, width: Some(a.dim) };
-                states.add(caches, *layers, &state)?;
+                states.add(caches, (carriers, *layers), &state)?;
             }
             (ratio, _) => {
                 let message = "llama.cpp compresses by 4 with an indexer, or by 128 without";
@@ -107,7 +109,12 @@ struct States {
 }
 
 impl States {
-    fn add(&mut self, caches: &mut Caches<'_>, layers: u64, state: &State) -> Result<(), PlanError> {
+    fn add(
+        &mut self,
+        caches: &mut Caches<'_>,
+        (carriers, layers): (Carriers, u64),
+        state: &State,
+    ) -> Result<(), PlanError> {
         let cx = caches.cx;
         let width = state.width.ok_or(crate::unit::Overflow)?;
         // Key/value and score rows.
@@ -148,6 +155,7 @@ impl States {
             cache: state.name,
             role: Role::CompressorState,
             layers,
+            carriers,
             heads: 2,
             dim: width,
             entries: Tokens::new(state.rows),

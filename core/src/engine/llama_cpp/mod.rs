@@ -18,7 +18,8 @@ mod rules;
 mod types;
 
 pub use options::{ContextType, FlashAttn, GpuLayers, GpuLayersWord, Options, Override, TensorSplit};
-pub use report::{CacheReport, RecurrentReport, Report, StateReport};
+pub(crate) use recurrent::RECURRENT;
+pub use report::{BufferReport, CacheReport, RecurrentReport, Report, StateReport};
 pub use rotation::RotationReport;
 pub use types::CacheType;
 
@@ -56,7 +57,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
     }
     let rows = rows(model, arch, &cx)?;
     refusals::refuse(model, arch, &cx, &rows)?;
-    note(model, arch, scenario, options, &cx, &mut assumptions);
+    note(model, arch, scenario, &cx, &mut assumptions);
     let mut caches = Caches {
         cx: &cx,
         scenario,
@@ -98,6 +99,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         caches: reports,
         recurrent,
         states,
+        layer_device: Vec::new(),
         output_buffer_bytes,
     };
     Ok(Reservation {
@@ -118,10 +120,10 @@ fn rows(model: &ModelSpec, arch: &Arch, cx: &Context) -> Result<Vec<(u64, Rows)>
     let blocks = model.layer_count() + model.mtp_count();
     let windows = arch.honours_windows(u64::try_from(blocks).unwrap_or(u64::MAX));
     let mut found = Vec::with_capacity(4);
-    for kind in model.kinds() {
+    for (index, kind) in model.numbered_kinds() {
         let layers = if cx.mtp { kind.mtp_layers() } else { kind.layers() };
         for mixer in kind.mixers() {
-            if let Some(rows) = rows::rows_of(mixer, arch, windows)? {
+            if let Some(rows) = rows::rows_of(index, mixer, arch, windows)? {
                 found.push((layers, rows));
             }
         }
@@ -147,7 +149,6 @@ fn note(
     model: &ModelSpec,
     arch: &Arch,
     scenario: &Scenario,
-    options: &Options,
     cx: &Context,
     assumptions: &mut Vec<Cow<'static, str>>,
 ) {
@@ -175,11 +176,6 @@ fn note(
                 ty.ty.name()
             )));
         }
-    }
-    if options.asks_for_placement() {
-        assumptions.push(Cow::Borrowed(
-            "n_gpu_layers, tensor_split, offload_kqv, n_cpu_moe and override_tensor do not change the total; bytes by device are not computed yet",
-        ));
     }
     let kinds = || model.kinds().iter();
     let has = |role| kinds().flat_map(|kind| kind.stores()).any(|store| store.role == role);

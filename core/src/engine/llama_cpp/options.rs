@@ -220,8 +220,8 @@ mod lenient {
 }
 
 impl Options {
-    /// Whether anything was asked that only moves the cache between devices.
-    pub(super) const fn asks_for_placement(&self) -> bool {
+    /// Whether anything was asked that only moves bytes between devices.
+    pub(crate) const fn asks_for_placement(&self) -> bool {
         self.offload_kqv.is_some()
             || self.n_gpu_layers.is_some()
             || self.tensor_split.is_some()

@@ -5,7 +5,7 @@ use super::report::RecurrentReport;
 use super::rules;
 use crate::cache::{Role, Store};
 use crate::codec::Codec;
-use crate::engine::StoreLine;
+use crate::engine::{Carriers, StoreLine};
 use crate::error::PlanError;
 use crate::explain::Term;
 use crate::spec::ModelSpec;
@@ -13,7 +13,7 @@ use crate::unit::{Bytes, Tokens};
 
 /// Bytes of an f32.
 pub(super) const F32: u64 = 4;
-const CACHE: &str = "recurrent";
+pub(crate) const RECURRENT: &str = "recurrent";
 
 /// The trunk's recurrent states, where it has any.
 pub(super) fn reserve(
@@ -24,14 +24,14 @@ pub(super) fn reserve(
         return Ok(None);
     }
     let mut report: Option<RecurrentReport> = None;
-    for kind in model.kinds().iter().filter(|kind| kind.layers() > 0) {
+    for (index, kind) in model.numbered_kinds().filter(|(_, kind)| kind.layers() > 0) {
         let mut found = false;
         for store in kind.stores() {
             match store.role {
                 Role::ConvState | Role::RecurrentState => {
                     found = true;
                     let report = report.get_or_insert_with(|| empty(caches));
-                    line(caches, report, store, kind.layers())?;
+                    line(caches, report, store, (index, kind.layers()))?;
                 }
                 Role::K
                 | Role::V
@@ -47,7 +47,7 @@ pub(super) fn reserve(
             report.layers += kind.layers();
         }
     }
-    if let Some(report) = report.filter(|_| caches.scenario.explain) {
+    if let Some(report) = report.as_ref().filter(|_| caches.scenario.explain) {
         let formula = format!("{} sequences × (1 + {} snapshots)", report.n_seq_max, report.n_rs_seq);
         let rows = caches.cx.rows()?;
         caches.terms.push(Term::new("recurrent rows", formula, rows, "rows", &rules::RECURRENT));
@@ -67,6 +67,7 @@ fn empty(caches: &Caches<'_>) -> RecurrentReport {
         type_s: "f32",
         r_bytes: 0,
         s_bytes: 0,
+        bufs: Vec::new(),
     }
 }
 
@@ -74,7 +75,7 @@ fn line(
     caches: &mut Caches<'_>,
     report: &mut RecurrentReport,
     store: &Store,
-    layers: u64,
+    (kind, layers): (u16, u64),
 ) -> Result<(), PlanError> {
     let width = store.width()?.get();
     let row = Bytes::new(width).times(F32)?.times(layers)?;
@@ -82,7 +83,7 @@ fn line(
     if caches.scenario.explain {
         let formula =
             format!("{width} elements × {F32} bytes × {} rows × {layers} layers", caches.cx.rows()?);
-        let label = format!("{CACHE} {} tensors", store.role.name());
+        let label = format!("{RECURRENT} {} tensors", store.role.name());
         let term = Term::new(label, formula, allocated.get(), "bytes", &rules::RECURRENT);
         caches.terms.push(term.on(caches.basis));
     }
@@ -94,9 +95,10 @@ fn line(
     *elements = width;
     *bytes = Bytes::new(*bytes).plus(allocated)?.get();
     caches.lines.push(StoreLine {
-        cache: CACHE,
+        cache: RECURRENT,
         role: store.role,
         layers,
+        carriers: Carriers::Kind(kind),
         heads: store.heads,
         dim: store.dim,
         entries: Tokens::new(1),

@@ -32,13 +32,16 @@ pub struct Report {
     /// DeepSeek-V4's compressor states.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub states: Vec<StateReport>,
+    /// The device of each layer, the output layer last; where hardware was given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub layer_device: Vec<String>,
     /// Host memory for logits and embeddings, not part of the cache; absent where the vocabulary is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_buffer_bytes: Option<u64>,
 }
 
 /// One attention cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CacheReport {
     /// `kv`; `base` and `swa`; `main` and `indexer`; `raw_base`, `raw_swa`, `csa`, `hca`, `lid`.
     pub name: &'static str,
@@ -52,10 +55,22 @@ pub struct CacheReport {
     pub k_bytes: u64,
     /// Bytes of all V tensors.
     pub v_bytes: u64,
+    /// The same by device; where hardware was given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bufs: Vec<BufferReport>,
+}
+
+/// What one device holds of a cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct BufferReport {
+    /// The device, `CPU` for host memory.
+    pub buft: String,
+    /// Bytes.
+    pub bytes: u64,
 }
 
 /// The recurrent memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RecurrentReport {
     /// One a sequence.
     pub cells: u64,
@@ -77,6 +92,9 @@ pub struct RecurrentReport {
     pub r_bytes: u64,
     /// Bytes of all S tensors.
     pub s_bytes: u64,
+    /// The same by device; where hardware was given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bufs: Vec<BufferReport>,
 }
 
 /// The state of one of DeepSeek-V4's compressors.

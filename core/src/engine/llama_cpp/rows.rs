@@ -34,6 +34,8 @@ pub(super) struct Rows {
     /// Value width per head for the block check.
     pub(super) head_v: u64,
     pub(super) indexer: Option<IndexerRow>,
+    /// The kind of layer they are of.
+    pub(super) kind: u16,
 }
 
 /// An indexer key.
@@ -73,8 +75,13 @@ pub(super) fn counts_empty_layers(arch: &Arch) -> bool {
         })
 }
 
-/// The rows of `mixer`, or `None` where it keeps none in an attention cache.
-pub(super) fn rows_of(mixer: &Mixer, arch: &Arch, windows: bool) -> Result<Option<Rows>, PlanError> {
+/// The rows of `mixer` of a layer of the kind of that index, or `None` where it keeps none in an attention cache.
+pub(super) fn rows_of(
+    kind: u16,
+    mixer: &Mixer,
+    arch: &Arch,
+    windows: bool,
+) -> Result<Option<Rows>, PlanError> {
     let heads = |heads: u64, k_dim: u64, v_dim: u64, law: Retention, window: Option<u64>| Rows {
         k: Row { heads, dim: k_dim },
         // A merged projection keeps one tensor.
@@ -84,6 +91,7 @@ pub(super) fn rows_of(mixer: &Mixer, arch: &Arch, windows: bool) -> Result<Optio
         needed: None,
         head_v: v_dim,
         indexer: None,
+        kind,
     };
     let unsupported = |kind: &str| {
         let message = format!("llama.cpp has no cache for {kind} layers");
@@ -127,6 +135,7 @@ pub(super) fn rows_of(mixer: &Mixer, arch: &Arch, windows: bool) -> Result<Optio
                     needed: None,
                     head_v: a.latent_dim,
                     indexer,
+                    kind,
                 }
             } else {
                 let (Some(count), Some(nope), Some(v_dim)) = (a.heads, a.nope_dim, a.v_dim) else {

@@ -6,7 +6,7 @@ mod quantized;
 pub use options::{Backend, CacheKind, Options};
 
 use super::ledger::{Held, Ledger, Turn, model_type, plain_row, positive, with_borrowed};
-use super::{Growth, Reservation, Scenario, StoreLine};
+use super::{Carriers, Growth, Reservation, Scenario, StoreLine};
 use crate::cache::{Retention, Role};
 use crate::codec::Codec;
 use crate::error::PlanError;
@@ -333,6 +333,7 @@ fn quantized_lines(
                     cache: "quantized",
                     role,
                     layers,
+                    carriers: Carriers::Any,
                     heads,
                     dim,
                     entries: turn.tokens()?,

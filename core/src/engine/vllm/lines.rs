@@ -6,7 +6,7 @@
 use super::demand::Load;
 use super::explain::PAGES;
 use super::grouping::Group;
-use crate::engine::{Growth, StoreLine};
+use crate::engine::{Carriers, Growth, StoreLine};
 use crate::error::PlanError;
 use crate::explain::Basis;
 use crate::unit::{Bytes, Overflow, Tokens};
@@ -64,6 +64,7 @@ pub(super) fn lines(
                         cache: part.cache,
                         role: part.role,
                         layers,
+                        carriers: Carriers::Any,
                         heads: part.heads,
                         dim: part.dim,
                         entries,

@@ -119,6 +119,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         // The pool holds fewer at full length: all of it is in use.
         Some(blocks) => (blocks, blocks, blocks.saturating_sub(1) / sized.per_sequence.max(1)),
     };
+    let total_blocks = total;
     let bytes = |blocks: u64| Bytes::new(blocks).times(sized.bytes_per_block);
     let (total, held) = (bytes(total)?, bytes(held)?);
     let (lines, growth) = lines::lines(&groups, &load, scenario.encoder_tokens, sequences, resident)?;
@@ -129,6 +130,13 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
     let pool = match sized.blocks {
         Some(_) => Some(Pool { total, free: total.minus(held)? }),
         None => None,
+    };
+    let stages = if stages > 1 {
+        (0..stages)
+            .map(|s| Ok(Bytes::new(pool::bytes_per_block(&groups, s)?).times(total_blocks)?))
+            .collect::<Result<_, PlanError>>()?
+    } else {
+        Vec::new()
     };
     let terms = if scenario.explain {
         explain::terms(&setup, blocks.size, &groups, &load, &sized)?
@@ -143,6 +151,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         overhead: held.minus(attributed)?,
         report: AnyReport::Vllm(Box::new(report(blocks.size, &groups, &sized)?)),
         growth: Some(growth),
+        stages,
         assumptions,
         terms,
     })

@@ -1,0 +1,41 @@
+//! Where bytes live: which device has which layer, what each engine's ranks hold, what is free, and whether it fits.
+//!
+//! - [`machine`](Machine): the devices of a request, one by one;
+//! - `split`: llama.cpp's layer split over devices and host memory;
+//! - `layers`: a reservation's lines, dealt to places by the layers that carry them;
+//! - `ranks`: tensor, pipeline, data, expert and decode-context parallelism;
+//! - `shard`: what one tensor-parallel rank keeps of every kind of layer;
+//! - `weights`: weights by layer, as far as they are known;
+//! - [`case`](Case): a model, an engine, a scenario and a machine, and the [`Bill`] by device they come to;
+//! - `buffers`: the same by cache, as llama.cpp lists its buffers;
+//! - `fit`: the states, the spare, the doubt and the largest context;
+//! - `shown`: the form of the answer.
+
+mod buffers;
+mod case;
+mod fit;
+mod layers;
+mod machine;
+mod ranks;
+mod shard;
+mod shown;
+mod split;
+mod weights;
+
+pub use case::{Bill, Case};
+pub use fit::{BoundBy, Fit, State, Verdict};
+pub use layers::Scope;
+pub use machine::{HOST, Machine, Slot};
+pub use ranks::Ranks;
+pub use shown::{DeviceShown, FitShown};
+pub use split::layer_split;
+pub use weights::WeightMap;
+
+/// Where something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// On the device of that index.
+    Device(usize),
+    /// In host memory.
+    Host,
+}
