@@ -19,6 +19,8 @@ pub(crate) enum Outcome {
     Done,
     /// Computed, and a check did not hold.
     Failed,
+    /// Answered: it does not fit.
+    Over,
     /// Bad input, or refused.
     Refused,
 }
@@ -28,6 +30,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Done => Self::SUCCESS,
             Outcome::Failed => Self::from(1),
+            Outcome::Over => Self::from(1),
             Outcome::Refused => Self::from(2),
         }
     }

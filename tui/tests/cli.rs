@@ -47,6 +47,51 @@ fn a_plan_for_one_engine_explains_itself() {
 }
 
 #[test]
+fn a_plan_with_a_device_opens_with_the_verdict() {
+    insta::assert_snapshot!(kvplan(&[
+        "plan",
+        "qwen3.6-27b",
+        "-c",
+        "128k",
+        "-e",
+        "llama.cpp",
+        "-d",
+        "rtx-5090",
+        "--ram",
+        "64GiB",
+        "-w",
+        "15.5GiB",
+        "--in-use",
+        "1GiB",
+        "--keep-free",
+        "1GiB"
+    ]));
+}
+
+#[test]
+fn a_plan_that_is_over_names_the_excess_and_exits_1() {
+    insta::assert_snapshot!(kvplan(&[
+        "plan",
+        "llama-3.1-70b",
+        "-c",
+        "128k",
+        "-e",
+        "llama.cpp",
+        "-d",
+        "rtx-5090",
+        "-d",
+        "rtx-3090",
+        "-w",
+        "42GB"
+    ]));
+}
+
+#[test]
+fn three_engines_on_one_device_say_whether_they_fit() {
+    insta::assert_snapshot!(kvplan(&["plan", "qwen3-8b", "-c", "128k", "-d", "rtx-4090", "-w", "4.7GB"]));
+}
+
+#[test]
 fn a_fixed_pool_shows_what_it_has_left() {
     insta::assert_snapshot!(kvplan(&[
         "plan",

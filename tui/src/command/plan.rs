@@ -8,6 +8,7 @@ use crate::show;
 use kvplan_core::engine::EngineName;
 use kvplan_core::error::PlanError;
 use kvplan_core::launch::{Target, export};
+use kvplan_core::placement::State;
 use kvplan_core::plan::{EngineRequest, ModelRef, Plan, Request, error_line, plan_model};
 use kvplan_core::spec::ModelSpec;
 use serde_json::Map;
@@ -24,16 +25,25 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
     let mut request = args.scenario.request(ModelRef::Id(args.model.clone()));
     request.explain = args.explain;
     request.engine = args.engine_request();
+    let request = args.machine.add_to(request);
     if request.engine.is_none() && !args.json {
         return summary(args, &model, &request);
     }
     match plan_model(&model, &request) {
         Err(error) => refused(args, &error),
-        Ok(plan) if args.json => print_json(&plan).map(|()| Outcome::Done),
+        Ok(plan) if args.json => print_json(&plan).map(|()| outcome(&plan)),
         Ok(plan) => {
             let run = launch_of(args, &model, &request);
-            print_text(&format!("{}{run}", show::plan::one(&model, &plan))).map(|()| Outcome::Done)
+            print_text(&format!("{}{run}", show::plan::one(&model, &plan))).map(|()| outcome(&plan))
         }
+    }
+}
+
+/// Exit code 1 where a plan does not fit.
+fn outcome(plan: &Plan) -> Outcome {
+    match plan.fit.state {
+        State::Over => Outcome::Over,
+        State::Fits | State::Barely | State::Unknown => Outcome::Done,
     }
 }
 
@@ -59,7 +69,9 @@ fn summary(args: &PlanArgs, model: &ModelSpec, request: &Request) -> anyhow::Res
         return refused(args, error);
     }
     print_text(&show::plan::summary(model, &answers))?;
-    Ok(Outcome::Done)
+    // It fits if any engine fits it.
+    let mut plans = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok());
+    Ok(if plans.all(|plan| plan.fit.state == State::Over) { Outcome::Over } else { Outcome::Done })
 }
 
 fn refused(args: &PlanArgs, error: &PlanError) -> anyhow::Result<Outcome> {

@@ -1,9 +1,11 @@
 //! A plan for reading: headline, needed/reserved/padding, a table by cache and role, why.
 
+use super::fit;
 use super::{Align, BOLD, DIM, NOTE, Table, count, grouped, size, wrapped};
 use kvplan_core::engine::EngineName;
 use kvplan_core::error::PlanError;
 use kvplan_core::explain::Term;
+use kvplan_core::placement::State;
 use kvplan_core::plan::Plan;
 use kvplan_core::spec::{Kind, ModelSpec};
 use std::fmt::Write as _;
@@ -17,6 +19,7 @@ pub(crate) fn one(model: &ModelSpec, plan: &Plan) -> String {
         format!("{} {}", plan.engine.name, plan.engine.version)
     };
     headline(&mut out, model, plan, &engine);
+    fit::verdict(&mut out, plan);
 
     let kv = &plan.kv;
     let mut totals = Table::new(&[
@@ -53,6 +56,7 @@ pub(crate) fn one(model: &ModelSpec, plan: &Plan) -> String {
     }
     out.push_str(&totals.render());
     out.push('\n');
+    fit::devices(&mut out, plan);
     stores(&mut out, plan);
     grows(&mut out, plan);
     why(&mut out, std::iter::once((plan.engine.name, plan)));
@@ -77,22 +81,34 @@ pub(crate) fn summary(model: &ModelSpec, answers: &[(EngineName, Result<Plan, Pl
     if let Some((_, ideal)) = plans().next() {
         headline(&mut out, model, ideal, "");
     }
-    let mut table = Table::new(&[
+    let machine = plans().any(|(_, plan)| plan.fit.state != State::Unknown);
+    let mut columns = vec![
         ("engine", Align::Left),
         ("cache", Align::Left),
         ("reserved", Align::Right),
         ("exact bytes", Align::Right),
         ("padding", Align::Right),
-    ]);
+    ];
+    if machine {
+        columns.push(("fit", Align::Left));
+    }
+    let mut table = Table::new(&columns);
     for (name, answer) in answers {
         match answer {
-            Ok(plan) => table.row([
-                name.as_str().to_owned(),
-                codecs(plan),
-                size(plan.kv.allocated_bytes),
-                grouped(plan.kv.allocated_bytes.get()),
-                if *name == EngineName::Payload { "the ideal".to_owned() } else { size(plan.kv.waste_bytes) },
-            ]),
+            Ok(plan) => {
+                let ideal = *name == EngineName::Payload;
+                let mut row = vec![
+                    name.as_str().to_owned(),
+                    codecs(plan),
+                    size(plan.kv.allocated_bytes),
+                    grouped(plan.kv.allocated_bytes.get()),
+                    if ideal { "the ideal".to_owned() } else { size(plan.kv.waste_bytes) },
+                ];
+                if machine {
+                    row.push(fit::in_a_word(plan));
+                }
+                table.row(row);
+            }
             Err(error) => table.row([name.as_str(), "", error.kind.into(), "", ""]),
         }
     }

@@ -1,4 +1,8 @@
-//! What can be typed.
+//! What can be typed: commands, and in `machine` what a plan is held against.
+
+mod machine;
+
+pub(crate) use machine::MachineArgs;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -58,6 +62,8 @@ pub(crate) struct PlanArgs {
     pub(crate) model: String,
     #[command(flatten)]
     pub(crate) scenario: ScenarioArgs,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
     /// Plan for this engine alone; without it payload, llama.cpp and vllm are summed up
     #[arg(short, long, value_parser = engine_name)]
     pub(crate) engine: Option<EngineName>,

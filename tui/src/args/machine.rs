@@ -1,0 +1,115 @@
+//! The machine as it is typed: devices, host memory, ranks, weights, and what is not the plan's.
+
+use clap::Args;
+use kvplan_core::placement::HOST;
+use kvplan_core::plan::{HardwareEntry, Placement, Request, Reserve};
+use kvplan_core::unit::{Bytes, parse_bytes};
+use serde_json::{Map, Value};
+
+/// What a plan is held against.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Machine")]
+pub(crate) struct MachineArgs {
+    /// A device, `:N` for several, `=MEMORY` (`=24GiB@936GB` with its bandwidth) for one that is not catalogued; may be
+    /// repeated
+    #[arg(short, long = "device", value_name = "DEVICE", value_parser = device)]
+    pub(crate) devices: Vec<HardwareEntry>,
+    /// Host memory, for what is kept there
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) ram: Option<Bytes>,
+    /// Weights: their bytes
+    #[arg(short, long, value_name = "BYTES", value_parser = weights)]
+    pub(crate) weights: Option<Map<String, Value>>,
+    /// Memory of every device that other programs hold
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) in_use: Option<Bytes>,
+    /// Memory of every device to keep free
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) keep_free: Option<Bytes>,
+    /// Tensor-parallel ranks
+    #[arg(long, default_value_t = 1)]
+    pub(crate) tp: u64,
+    /// Pipeline stages
+    #[arg(long, default_value_t = 1)]
+    pub(crate) pp: u64,
+    /// Data-parallel replicas
+    #[arg(long, default_value_t = 1)]
+    pub(crate) dp: u64,
+    /// Expert-parallel ranks
+    #[arg(long, default_value_t = 1)]
+    pub(crate) ep: u64,
+    /// Decode-context-parallel ranks
+    #[arg(long, default_value_t = 1)]
+    pub(crate) dcp: u64,
+}
+
+impl MachineArgs {
+    /// The request with this machine in it.
+    pub(crate) fn add_to(&self, request: Request) -> Request {
+        let mut hardware = self.devices.clone();
+        hardware.extend(self.ram.map(|memory| HardwareEntry {
+            device: HOST.to_owned(),
+            count: 1,
+            memory_bytes: Some(memory.get()),
+            bandwidth_bytes_per_s: None,
+        }));
+        Request {
+            hardware,
+            weights: self.weights.clone(),
+            reserve: Reserve {
+                in_use_bytes: self.in_use.map_or(0, Bytes::get),
+                keep_free_bytes: self.keep_free.map_or(0, Bytes::get),
+            },
+            placement: Placement { tp: self.tp, pp: self.pp, dp: self.dp, ep: self.ep, dcp: self.dcp },
+            ..request
+        }
+    }
+}
+
+/// `rtx-5090`, `rtx-5090:2`, `bench=24GiB`, `bench:4=24GiB@936GB`.
+fn device(text: &str) -> Result<HardwareEntry, String> {
+    let (name, described) = match text.split_once('=') {
+        Some((name, described)) => (name, Some(described)),
+        None => (text, None),
+    };
+    let (name, count) = match name.rsplit_once(':') {
+        Some((name, count)) => {
+            (name, count.parse().map_err(|_| format!("`{count}` is no number of devices"))?)
+        }
+        None => (name, 1),
+    };
+    if name.trim().is_empty() {
+        return Err("a device needs a name".to_owned());
+    }
+    let bytes = |text: &str| parse_bytes(text).map(Bytes::get).map_err(|e| e.to_string());
+    let (memory_bytes, bandwidth_bytes_per_s) = match described.map(|text| (text, text.split_once('@'))) {
+        None => (None, None),
+        Some((_, Some((memory, rate)))) => (Some(bytes(memory)?), Some(bytes(rate.trim_end_matches("/s"))?)),
+        Some((memory, None)) => (Some(bytes(memory)?), None),
+    };
+    Ok(HardwareEntry { device: name.trim().to_owned(), count, memory_bytes, bandwidth_bytes_per_s })
+}
+
+/// A number of bytes.
+fn weights(text: &str) -> Result<Map<String, Value>, String> {
+    let bytes = parse_bytes(text).map_err(|e| e.to_string())?;
+    Ok(Map::from_iter([("bytes".to_owned(), Value::from(bytes.get()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_named_counted_and_described() {
+        let read =
+            |text: &str| device(text).map(|d| (d.device, d.count, d.memory_bytes, d.bandwidth_bytes_per_s));
+        assert_eq!(read("rtx-5090"), Ok(("rtx-5090".into(), 1, None, None)));
+        assert_eq!(read("RTX 5090:2"), Ok(("RTX 5090".into(), 2, None, None)));
+        assert_eq!(read("bench:4=24GiB"), Ok(("bench".into(), 4, Some(24 << 30), None)));
+        assert_eq!(read("b=1GB@936GB/s"), Ok(("b".into(), 1, Some(1_000_000_000), Some(936_000_000_000))));
+        for bad in ["", "x:y", "x=much", ":2"] {
+            assert!(device(bad).is_err(), "{bad}");
+        }
+    }
+}

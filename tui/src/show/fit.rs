@@ -1,0 +1,109 @@
+//! Whether it fits, in words, and the devices as a table.
+
+use super::{Align, BAD, BOLD, NOTE, Table, count, grouped, size, wrapped};
+use kvplan_core::placement::{BoundBy, State};
+use kvplan_core::plan::Plan;
+use kvplan_core::unit::Bytes;
+use std::fmt::Write as _;
+
+/// The verdict: word, spare or excess, which limit binds.
+pub(super) fn verdict(out: &mut String, plan: &Plan) {
+    let fit = &plan.fit;
+    let on = fit.device.as_deref().unwrap_or_default();
+    let spare = Bytes::new(fit.spare_bytes.unwrap_or(0).unsigned_abs());
+    let doubt = fit.doubt_bytes.unwrap_or_default();
+    let about = format!(
+        "{} of {}; {}",
+        count(plan.sequences, "sequence"),
+        count(plan.context.get(), "token"),
+        limit(plan)
+    );
+    let (style, word, rest) = match fit.state {
+        State::Unknown => return,
+        State::Fits => (BOLD, "Fits.", format!("{} to spare on {on}. {about}.", size(spare))),
+        State::Barely => (
+            NOTE,
+            "Fits, barely.",
+            format!("{} to spare on {on}, but ±{} is estimated. {about}.", size(spare), size(doubt)),
+        ),
+        State::Over => (BAD, "Does not fit:", format!("{} over on {on}. {about}.", size(spare))),
+    };
+    let text = wrapped(&format!("{word} {rest}"), 0);
+    let rest = text.strip_prefix(word).unwrap_or(&text);
+    let _ = writeln!(out, "{style}{word}{style:#}{rest}\n");
+}
+
+/// What a longer context runs into.
+fn limit(plan: &Plan) -> String {
+    match (plan.fit.max_context, plan.fit.bound_by) {
+        (Some(0), Some(BoundBy::Memory)) => "no context fits".to_owned(),
+        (Some(tokens), Some(BoundBy::Memory)) => format!("memory runs out at {}", grouped(tokens)),
+        (Some(tokens), Some(BoundBy::Model)) => {
+            format!("the model\u{2019}s own limit, {}, fits", grouped(tokens))
+        }
+        (Some(tokens), Some(BoundBy::Engine)) => format!("the engine takes up to {}", grouped(tokens)),
+        (_, _) => "nothing bounds the context".to_owned(),
+    }
+}
+
+/// A cell: `fits, 5.8 GiB to spare`.
+pub(super) fn in_a_word(plan: &Plan) -> String {
+    let state: &str = plan.fit.state.into();
+    match plan.fit.spare_bytes {
+        None => state.to_owned(),
+        Some(spare) => {
+            let bytes = size(Bytes::new(spare.unsigned_abs()));
+            if spare < 0 { format!("{state} by {bytes}") } else { format!("{state}, {bytes} to spare") }
+        }
+    }
+}
+
+/// One row a device; columns that are empty everywhere are left out.
+pub(super) fn devices(out: &mut String, plan: &Plan) {
+    if plan.devices.is_empty() {
+        return;
+    }
+    let rows = &plan.devices;
+    let any = |has: fn(&kvplan_core::placement::DeviceShown) -> bool| rows.iter().any(has);
+    let (layers, compute) = (any(|d| d.layers.is_some()), any(|d| d.compute_bytes > Bytes::ZERO));
+    let (used, kept) = (any(|d| d.in_use_bytes > Bytes::ZERO), any(|d| d.keep_free_bytes > Bytes::ZERO));
+    let withheld = any(|d| d.withheld_bytes > Bytes::ZERO);
+    let shown = [
+        ("device", Align::Left, true),
+        ("layers", Align::Right, layers),
+        ("weights", Align::Right, true),
+        ("cache", Align::Right, true),
+        ("compute", Align::Right, compute),
+        ("in use", Align::Right, used),
+        ("kept free", Align::Right, kept),
+        ("withheld", Align::Right, withheld),
+        ("free", Align::Right, true),
+        ("of", Align::Right, true),
+    ];
+    let columns: Vec<(&str, Align)> =
+        shown.iter().filter(|(_, _, on)| *on).map(|(name, align, _)| (*name, *align)).collect();
+    let mut table = Table::new(&columns);
+    for device in rows {
+        let cells = [
+            device.name.clone(),
+            device.layers.map(grouped).unwrap_or_default(),
+            size(device.weights_bytes),
+            size(device.kv_bytes),
+            size(device.compute_bytes),
+            size(device.in_use_bytes),
+            size(device.keep_free_bytes),
+            size(device.withheld_bytes),
+            device.free_bytes.map(signed).unwrap_or_default(),
+            device.capacity_bytes.map(size).unwrap_or_default(),
+        ];
+        table.row(cells.into_iter().zip(&shown).filter(|(_, (_, _, on))| *on).map(|(cell, _)| cell));
+    }
+    out.push_str(&table.render());
+    out.push('\n');
+}
+
+/// A size that may be below nothing.
+fn signed(bytes: i64) -> String {
+    let size = size(Bytes::new(bytes.unsigned_abs()));
+    if bytes < 0 { format!("-{size}") } else { size }
+}
