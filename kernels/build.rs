@@ -11,6 +11,8 @@ mod import;
 mod lint;
 #[path = "build/reflect.rs"]
 mod reflect;
+#[path = "build/tables.rs"]
+mod tables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@
 //!   offset of each field of the block: `Q8_0_QS`). `#import layout/kivi2.key as K` is one side of a codec whose sides
 //!   differ, under the prefix `K`; see [`layout`](fn@layout) for the constants of each packing.
 //! - `#import table/iq4_nl_levels`: fixed numbers of a format, from `kvplan-core` too; see [`table`].
+//! - `#import table/turbo_levels_3 as level`: a table of `kvplan-core` as the function `level(i)`; see [`table_functions`].
 //! - `#import kv/f16 as k`: the same file with every `kv_` renamed to `k_`, so that one decoder serves both sides. An
 //!   import `as kv` inside such a file is renamed with it.
 //! - `#import kv/* as src`: a template; one shader per file of `kv/`, named after the template and the file.
@@ -12,6 +13,7 @@
 //! - `#import quantize/*`: a template over the kernels of `quantize/` that have a `UNIT`; the kernel's `main` becomes a
 //!   plain function `one` with the same arguments.
 
+use crate::tables as table_functions;
 use kvplan_core::codec::{Block, Codec, Packing, tables};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -123,7 +125,10 @@ impl Sources {
             if let Some(name) = part.strip_prefix("layout/") {
                 layout(name, alias, out)?;
             } else if let Some(name) = part.strip_prefix("table/") {
-                table(name, out)?;
+                match alias {
+                    Some(alias) => out.push_str(&table_functions::function(name, alias)?),
+                    None => table(name, out)?,
+                }
             } else {
                 let text = self.0.get(part).ok_or_else(|| format!("no `{part}.wgsl` to import"))?;
                 if part.starts_with("quantize/") {

@@ -97,3 +97,6 @@ mod import;
 #[cfg(test)]
 #[path = "../build/lint.rs"]
 mod lint;
+#[cfg(test)]
+#[path = "../build/tables.rs"]
+mod tables;

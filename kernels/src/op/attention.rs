@@ -106,6 +106,14 @@ impl Shape {
             return super::refuse(shader, format!("{heads} heads over {kv_heads}, {queries} queries"));
         }
         let Addressing { page_size, ring, arrangement, .. } = *addressing;
+        let windowed = kernels.sides().iter().any(|side| side.layout().residual.window() > 0);
+        if windowed && (self.sequences != 1 || page_size > 0 || ring > 0) {
+            let message = format!(
+                "{} keeps its newest tokens behind the packed ones: one contiguous sequence, as long as the capacity",
+                kernels.codec
+            );
+            return super::refuse(shader, message);
+        }
         if ring > 0 && (self.window == 0 || self.window + self.queries > ring + 1) {
             let (window, queries) = (self.window, self.queries);
             let message = format!("a ring of {ring} cannot hold {queries} queries' window of {window}");

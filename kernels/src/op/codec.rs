@@ -5,9 +5,9 @@ use kvplan_core::codec::{ArithmeticError, Codec, CodecError, Packing, Route, Sid
 use super::geometry::window_tokens;
 use super::{Arrangement, Span, Tensor, word};
 use crate::cpu::kv::Decoder;
-use crate::cpu::quantize::Quantize;
+use crate::cpu::quantize::{self, Quantize};
 use crate::gpu::{Buffer, Dispatch, GpuError};
-use crate::shader::{Packed, Rows, Shader};
+use crate::shader::{self, Packed, Rows, Shader, Window};
 
 /// Everything the kernels know of one codec.
 #[derive(Debug)]
@@ -45,6 +45,27 @@ pub struct SideKernels {
     pub naive: &'static Shader,
     /// What the decoder gives.
     pub domain: Domain,
+    /// Which head widths the kernels take.
+    pub widths: Widths,
+}
+
+/// Which head widths a side's kernels take, besides what its layout asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Widths {
+    /// All of them.
+    Any,
+    /// Powers of two in this range: what is turned by one Hadamard transform, in whole bytes.
+    PowerOfTwo {
+        /// The narrowest.
+        least: u32,
+        /// The widest.
+        most: u32,
+    },
+    /// Up to this one.
+    UpTo(u32),
+    /// Any are encoded, filled up with zeros to a multiple of this; only multiples are decoded, because what a decoder
+    /// gives is turned in runs of as many. A narrower head's queries are filled up alike.
+    Padded(u32),
 }
 
 /// How what a decoder gives relates to the vectors that were quantized.
@@ -146,6 +167,39 @@ impl SideKernels {
         core.or_else(|error| super::refuse(self.quantize, error.to_string()))
     }
 
+    /// Refuses head widths that no kernel of this side takes.
+    fn encodes(&self, head_dim: u32) -> Result<(), GpuError> {
+        let takes = match self.widths {
+            Widths::Any | Widths::Padded(_) => true,
+            Widths::PowerOfTwo { least, most } => {
+                head_dim.is_power_of_two() && (least..=most).contains(&head_dim)
+            }
+            Widths::UpTo(most) => head_dim <= most,
+        };
+        if takes { Ok(()) } else { self.refuse_width(self.quantize, head_dim) }
+    }
+
+    /// Refuses head widths that are not decoded.
+    pub(super) fn decodes(&self, head_dim: u32) -> Result<(), GpuError> {
+        self.encodes(head_dim)?;
+        match self.widths {
+            Widths::Padded(run) if !head_dim.is_multiple_of(run) => {
+                self.refuse_width(self.dequantize, head_dim)
+            }
+            Widths::Any | Widths::Padded(_) | Widths::PowerOfTwo { .. } | Widths::UpTo(_) => Ok(()),
+        }
+    }
+
+    fn refuse_width(&self, shader: &Shader, head_dim: u32) -> Result<(), GpuError> {
+        let takes = match self.widths {
+            Widths::Any => "any width".to_owned(),
+            Widths::PowerOfTwo { least, most } => format!("powers of two from {least} to {most}"),
+            Widths::UpTo(most) => format!("up to {most}"),
+            Widths::Padded(run) => format!("multiples of {run}"),
+        };
+        super::refuse(shader, format!("heads of {head_dim} elements: {takes} are taken"))
+    }
+
     /// Bytes of the tensor as `kvplan-core` lays it out, its window included.
     ///
     /// # Errors
@@ -161,6 +215,7 @@ impl SideKernels {
     /// # Errors
     /// [`GpuError::Arguments`] when the layout cannot hold the shape.
     pub fn rows(&self, tensor: Tensor, beside: Span) -> Result<Rows, GpuError> {
+        self.encodes(tensor.head_dim)?;
         let Tensor { tokens, heads, head_dim } = tensor;
         let packed = tokens - window_tokens(self.layout().residual, tokens);
         let (rows, width, row_heads) = match self.packing() {
@@ -196,6 +251,52 @@ impl SideKernels {
         })
     }
 
+    /// Where the tokens that stay in 16 bits come from and go to; `None` where none do.
+    ///
+    /// # Errors
+    /// [`GpuError::Arguments`] when the layout cannot hold the shape.
+    pub fn window(&self, tensor: Tensor) -> Result<Option<Window>, GpuError> {
+        let tokens = window_tokens(self.layout().residual, tensor.tokens);
+        if tokens == 0 {
+            return Ok(None);
+        }
+        let token = u64::from(tensor.heads) * u64::from(tensor.head_dim);
+        let elements = u64::from(tokens).saturating_mul(token);
+        let bytes = elements.saturating_mul(kvplan_core::codec::FULL_PRECISION_BYTES);
+        let to = self.bytes(tensor)?.saturating_sub(bytes);
+        if !to.is_multiple_of(4) || !elements.is_multiple_of(2) {
+            return super::refuse(
+                self.quantize,
+                format!("a window of {elements} elements from byte {to} on"),
+            );
+        }
+        let of = |what: &str, n: u64| word(self.quantize, what, n);
+        Ok(Some(Window {
+            first: of("elements", tensor.elements().saturating_sub(elements))?,
+            elements: of("elements", elements)?,
+            to: of("words", to / 4)?,
+        }))
+    }
+
+    /// What [`SideKernels::quantize`] does, on the CPU: the twins of the same kernels. `src` and `dst` are as its buffers.
+    ///
+    /// # Errors
+    /// As [`SideKernels::quantize`].
+    pub fn quantize_twin(
+        &self,
+        tensor: Tensor,
+        src: &[u32],
+        span: Span,
+        beside: &[u32],
+        dst: &mut [u32],
+    ) -> Result<(), GpuError> {
+        (self.quantize_cpu)(&self.rows(tensor, span)?, src, beside, dst);
+        if let Some(window) = self.window(tensor)? {
+            quantize::window(&window, src, dst);
+        }
+        Ok(())
+    }
+
     /// Encodes a tensor: `src` is `[token][head][element]`, `dst` what `kvplan-core`'s reference writes.
     ///
     /// # Errors
@@ -218,8 +319,17 @@ impl SideKernels {
         );
         // Several invocations may share a unit.
         let lanes = u64::from(shader.constant("LANES").unwrap_or(1));
-        let launch = Dispatch::new(shader).params(rows.bytes()).buffers([src, beside.or(src), dst]);
-        Ok(vec![launch.invocations(units * lanes)])
+        let mut launches = Vec::new();
+        if rows.rows > 0 {
+            let launch = Dispatch::new(shader).params(rows.bytes()).buffers([src, beside.or(src), dst]);
+            launches.push(launch.invocations(units.saturating_mul(lanes)));
+        }
+        if let Some(window) = self.window(tensor)? {
+            let shader = &shader::quantize::WINDOW;
+            let launch = Dispatch::new(shader).params(window.bytes()).buffers([src, dst]);
+            launches.push(launch.invocations(u64::from(window.elements) / 2));
+        }
+        Ok(launches)
     }
 
     /// Decodes a tensor, whose `head_dim` is a multiple of 4, into the decoder's [`Domain`].

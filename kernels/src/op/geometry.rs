@@ -92,6 +92,7 @@ impl SideKernels {
         beside: Span,
     ) -> Result<Geometry, GpuError> {
         let Tensor { heads, head_dim, .. } = tensor;
+        self.decodes(head_dim)?;
         let of = |what: &str, bytes: u64| word(self.dequantize, what, bytes);
         let (wide, dim) = (u64::from(heads), u64::from(head_dim));
         let row = self.fits(self.codec.row_bytes(self.side, wide, dim))?.get();

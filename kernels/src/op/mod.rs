@@ -11,7 +11,7 @@ mod segment;
 mod table;
 
 pub use attention::{Addressing, Cache, Shape};
-pub use codec::{Beside, CodecKernels, Domain, Hadamard, SideKernels};
+pub use codec::{Beside, CodecKernels, Domain, Hadamard, SideKernels, Widths};
 pub use geometry::{Arrangement, Span, Tensor};
 pub use latent::Latent;
 pub use link::{Direction, link_samples};

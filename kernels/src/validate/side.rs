@@ -38,11 +38,10 @@ impl Store {
 
     /// The twin's packed bytes.
     pub(super) fn pack(&self, values: &[f32]) -> Result<Vec<u8>, GpuError> {
-        let params = self.kernels.rows(self.tensor, Span::default())?;
         let bytes = usize::try_from(self.kernels.bytes(self.tensor)?).unwrap_or(usize::MAX);
         let bits: Vec<u32> = values.iter().map(|x| x.to_bits()).collect();
         let mut words = vec![POISON; bytes.div_ceil(4)];
-        (self.kernels.quantize_cpu)(&params, &bits, &[], &mut words);
+        self.kernels.quantize_twin(self.tensor, &bits, Span::default(), &[], &mut words)?;
         let mut packed: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         packed.truncate(bytes);
         Ok(packed)

@@ -4,7 +4,7 @@ use crate::common::{
     Random, adversarial, bits, captured, fresh, gpu, just_below_powers_of_two, read, upload, values, words,
 };
 use kvplan_core::codec::tables::VLLM_INT4_SIGNS;
-use kvplan_core::codec::{Axis, Codec, Route, RowCoder, StaticScale};
+use kvplan_core::codec::{Codec, EncodedTensor, Route, Side, StaticScale, TensorShape};
 use kvplan_kernels::cpu::dequantize;
 use kvplan_kernels::gpu::{GpuError, block_on};
 use kvplan_kernels::op::{Beside, CODECS, CodecKernels, Domain, SideKernels, Span, Tensor};
@@ -51,21 +51,18 @@ fn inputs() -> Vec<Input> {
     ]
 }
 
-/// Whether the side's layout takes the shape; if not, the kernels must refuse it.
-fn takes(side: &SideKernels, tensor: Tensor) -> bool {
-    side.bytes(tensor).is_ok() && side.rows(tensor, Span::default()).is_ok()
-}
-
-/// `kvplan-core`'s coder of the rows that the layout packs on their own.
-fn coder(side: &SideKernels, tensor: Tensor) -> RowCoder {
-    let Tensor { heads, head_dim, .. } = tensor;
-    let width = if side.layout().packing.axis() == Axis::Head { head_dim } else { heads * head_dim };
-    side.codec.rows(side.side, Route::Reference, width as usize).unwrap()
+/// What `kvplan-core` makes of the tensor.
+fn encoded(side: &SideKernels, input: &Input) -> EncodedTensor {
+    let Tensor { tokens, heads, head_dim } = input.tensor;
+    let [tokens, heads, dim] = [tokens, heads, head_dim].map(|n| n as usize);
+    let shape = TensorShape { tokens, heads, dim };
+    side.codec.encode_tensor(side.side, Route::Reference, shape, &input.values).unwrap()
 }
 
 /// The bytes `kvplan-core` writes.
 fn reference(side: &SideKernels, input: &Input) -> Vec<u8> {
-    coder(side, input.tensor).encode(&input.values).unwrap()
+    let tensor = encoded(side, input);
+    [tensor.packed(), tensor.window()].concat()
 }
 
 /// The first byte that differs. Codes of an `iq4_nl` block whose scale is 0 are not looked at: the reference leaves in
@@ -84,9 +81,8 @@ fn first_wrong(side: &SideKernels, got: &[u8], reference: &[u8]) -> Option<usize
 }
 
 fn twin(side: &SideKernels, input: &Input) -> Vec<u32> {
-    let params = side.rows(input.tensor, Span::default()).unwrap();
     let mut out = vec![0xDEAD_BEEF; side.bytes(input.tensor).unwrap().div_ceil(4) as usize];
-    (side.quantize_cpu)(&params, &bits(&input.values), &[], &mut out);
+    side.quantize_twin(input.tensor, &bits(&input.values), Span::default(), &[], &mut out).unwrap();
     out
 }
 
@@ -96,8 +92,13 @@ fn twin_decoded(side: &SideKernels, tensor: Tensor, packed: &[u32]) -> Vec<u32> 
     out
 }
 
-/// Runs `f` on every side of every codec with every input it takes, and says how many there were.
-fn all(f: impl Fn(&SideKernels, &Input, &str)) {
+/// Whether the side's layout and kernels take the shape; if not, they must refuse it.
+fn takes(side: &SideKernels, tensor: Tensor) -> bool {
+    side.bytes(tensor).is_ok() && side.rows(tensor, Span::default()).is_ok()
+}
+
+/// Runs `f` on every side of every codec with every input it takes: at least so many.
+fn each(least: usize, takes: impl Fn(&SideKernels, Tensor) -> bool, f: impl Fn(&SideKernels, &Input, &str)) {
     let inputs = inputs();
     for side in CODECS.iter().flat_map(CodecKernels::sides) {
         let mut taken = 0;
@@ -105,8 +106,18 @@ fn all(f: impl Fn(&SideKernels, &Input, &str)) {
             f(side, input, &format!("{:?} of {}, {}", side.side, side.codec, input.name));
             taken += 1;
         }
-        assert!(taken >= 5, "{} took {taken} inputs", side.codec);
+        assert!(taken >= least, "{} took {taken} inputs", side.codec);
     }
+}
+
+/// The inputs a side encodes; what its layout does not take, the kernels must refuse.
+fn all(f: impl Fn(&SideKernels, &Input, &str)) {
+    each(5, takes, f);
+}
+
+/// The inputs a side decodes.
+fn decodable(f: impl Fn(&SideKernels, &Input, &str)) {
+    each(2, |side, tensor| takes(side, tensor) && side.packed(tensor, Span::default()).is_ok(), f);
 }
 
 #[test]
@@ -121,11 +132,10 @@ fn the_twins_encode_as_the_reference_does() {
 
 #[test]
 fn the_twins_decode_as_the_reference_does() {
-    all(|side, input, what| {
+    decodable(|side, input, what| {
         if side.domain == Domain::Plain {
-            let encoded = reference(side, input);
-            let decoded = coder(side, input.tensor).decode(&encoded).unwrap();
-            let out = twin_decoded(side, input.tensor, &words(&encoded));
+            let decoded = encoded(side, input).decode().unwrap();
+            let out = twin_decoded(side, input.tensor, &words(&reference(side, input)));
             assert!(same_numbers(&out, &bits(&decoded)), "{what}");
         }
     });
@@ -150,15 +160,25 @@ fn the_gpu_encodes_as_the_reference_does_and_fills_what_core_predicts() {
     });
 }
 
+/// Keys that are brought to their length when decoded carry a sum over the vector, which the device may add up in its own
+/// way: two sums of d terms, a root of 2 ULP and a product.
+fn nearly(side: &SideKernels, a: u32, b: u32) -> bool {
+    let [a, b] = [a, b].map(f32::from_bits);
+    let corrected =
+        matches!(side.codec, Codec::Turboquant4bitNc | Codec::TurboquantK3v4Nc | Codec::Turboquant3bitNc);
+    corrected && side.side == Side::Key && (a - b).abs() <= a.abs() * 1e-6
+}
+
 #[test]
 #[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
 fn the_gpu_decodes_as_the_twin_does() {
-    all(|side, input, what| {
+    decodable(|side, input, what| {
         let packed = twin(side, input);
         let (src, dst) = (upload(&packed), fresh(input.values.len() as u64 * 4));
         block_on(gpu().run(&[side.dequantize(input.tensor, &src, Beside::NOTHING, &dst).unwrap()])).unwrap();
         let (got, out) = (read(&dst), twin_decoded(side, input.tensor, &packed));
-        let wrong = (0..out.len()).find(|i| !same_numbers(&got[*i..=*i], &out[*i..=*i]));
+        let same = |i: &usize| same_numbers(&got[*i..=*i], &out[*i..=*i]) || nearly(side, got[*i], out[*i]);
+        let wrong = (0..out.len()).find(|i| !same(i));
         assert_eq!(wrong.map(|i| (i, got[i], out[i])), None, "{what}");
     });
 }
@@ -225,7 +245,7 @@ fn int4_decodes_to_the_turned_vector() {
                 *x = if negative { -*x } else { *x } / dim as f32;
             }
         }
-        let decoded = coder(side, input.tensor).decode(&encoded).unwrap();
+        let decoded = self::encoded(side, input).decode().unwrap();
         assert!(same_numbers(&bits(&turned), &bits(&decoded)), "{}", input.name);
     }
 }

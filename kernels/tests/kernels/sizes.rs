@@ -91,7 +91,8 @@ fn total(
 }
 
 /// Where the quantize kernel stopped in a poisoned buffer with room to spare, to the word: every word before must be
-/// written, none after. Nothing for the one refusal there is: a format that turns vectors takes powers of two only.
+/// written, none after. Nothing for the one refusal there is: a format that turns a whole vector at once takes powers of
+/// two only.
 fn filled(side: &SideKernels, tensor: Tensor) -> Option<u64> {
     let bytes = side.bytes(tensor).unwrap();
     let src = values(&Random::new(tensor.tokens).normals(tensor.elements() as usize));
@@ -100,7 +101,7 @@ fn filled(side: &SideKernels, tensor: Tensor) -> Option<u64> {
         Ok(launches) => launches,
         Err(refusal) => {
             assert!(!tensor.head_dim.is_power_of_two(), "{refusal}");
-            assert!(refusal.to_string().contains("power of two"), "{refusal}");
+            assert!(refusal.to_string().contains("powers of two"), "{refusal}");
             return None;
         }
     };

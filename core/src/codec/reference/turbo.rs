@@ -16,7 +16,8 @@ use crate::codec::tables::{
 };
 
 const BLOCK: usize = 128;
-const INV_SQRT_BLOCK: f32 = 0.088_388_35;
+/// The fork's literal 0.08838834764831845f: 2^-3.5.
+const INV_SQRT_BLOCK: f32 = std::f32::consts::FRAC_1_SQRT_2 / 8.0;
 /// Below this a norm counts as zero.
 const LEAST_NORM: f32 = 1e-10;
 
@@ -153,3 +154,15 @@ pub(in crate::codec) const TURBO4: Arithmetic = Arithmetic::finite(
         );
     },
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// C rounds the fork's literal to 0x3db504f3; one more digit dropped would be the next number.
+    #[test]
+    fn the_transforms_scale_is_the_forks() {
+        assert_eq!(INV_SQRT_BLOCK.to_bits(), 0x3db5_04f3);
+        assert_eq!("0.08838834764831845".parse(), Ok(INV_SQRT_BLOCK));
+    }
+}

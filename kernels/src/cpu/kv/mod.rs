@@ -5,6 +5,7 @@ mod f16;
 mod f32;
 mod fp8;
 mod iq4_nl;
+mod kivi;
 mod mxfp4;
 mod nvfp4;
 mod per_token_head;
@@ -13,6 +14,8 @@ mod q4_1;
 mod q5_0;
 mod q5_1;
 mod q8_0;
+mod turbo;
+mod turboquant;
 
 pub use bf16::BF16;
 pub use f16::F16;
@@ -20,6 +23,7 @@ pub use f32::F32;
 pub(super) use fp8::fp8_e4m3_value;
 pub use fp8::{FP8_E4M3, FP8_E5M2};
 pub use iq4_nl::IQ4_NL;
+pub use kivi::{KIVI2_KEY, KIVI2_VALUE, KIVI4_KEY, KIVI4_VALUE};
 pub use mxfp4::MXFP4;
 pub use nvfp4::NVFP4;
 pub use per_token_head::{FP8_PER_TOKEN_HEAD, INT4_PER_TOKEN_HEAD, INT8_PER_TOKEN_HEAD};
@@ -28,6 +32,11 @@ pub use q4_1::Q4_1;
 pub use q5_0::Q5_0;
 pub use q5_1::Q5_1;
 pub use q8_0::Q8_0;
+pub use turbo::{TURBO2_0, TURBO3_0, TURBO4_0};
+pub use turboquant::{
+    TURBOQUANT_K3, TURBOQUANT_K4, TURBOQUANT_MSE_2, TURBOQUANT_MSE_3, TURBOQUANT_MSE_4, TURBOQUANT_V3,
+    TURBOQUANT_V4,
+};
 
 pub use super::shared::{Packed, Place, Record, record};
 
@@ -67,4 +76,10 @@ impl Packed<'_> {
     pub(super) fn half(&self, at: u32) -> f32 {
         half::f16::from_bits(self.bytes2(at)).to_f32()
     }
+}
+
+/// A level of a symmetric codebook whose positive half is given.
+fn signed_level(code: u32, half: &[f32]) -> f32 {
+    let code = code as usize;
+    if code < half.len() { -half[half.len() - 1 - code] } else { half[code - half.len()] }
 }

@@ -7,6 +7,7 @@ mod fp8_per_token_head;
 mod int4_per_token_head;
 mod int8_per_token_head;
 mod iq4_nl;
+mod kivi;
 mod mxfp4;
 mod nvfp4;
 mod q4_0;
@@ -14,6 +15,9 @@ mod q4_1;
 mod q5_0;
 mod q5_1;
 mod q8_0;
+mod turbo;
+mod turboquant;
+mod window;
 
 pub use bf16::bf16;
 pub use f16::f16;
@@ -22,6 +26,7 @@ pub use fp8_per_token_head::fp8_per_token_head;
 pub use int4_per_token_head::int4_per_token_head;
 pub use int8_per_token_head::int8_per_token_head;
 pub use iq4_nl::iq4_nl;
+pub use kivi::{kivi2_key, kivi2_value, kivi4_key, kivi4_value};
 pub use mxfp4::mxfp4;
 pub use nvfp4::nvfp4;
 pub use q4_0::q4_0;
@@ -29,6 +34,12 @@ pub use q4_1::q4_1;
 pub use q5_0::q5_0;
 pub use q5_1::q5_1;
 pub use q8_0::q8_0;
+pub use turbo::{turbo2_0, turbo3_0, turbo4_0};
+pub use turboquant::{
+    turboquant_k3, turboquant_k4, turboquant_mse_2, turboquant_mse_3, turboquant_mse_4, turboquant_v3,
+    turboquant_v4,
+};
+pub use window::window;
 
 use crate::shader::Rows;
 

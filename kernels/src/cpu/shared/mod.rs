@@ -6,7 +6,9 @@ mod nibbles;
 mod number;
 mod record;
 mod row_scale;
+mod staging;
 mod stream;
+pub(super) mod turn;
 mod walk;
 
 pub(super) use e2m1::{e2m1_code, e2m1_value};
@@ -16,5 +18,7 @@ pub(super) use number::{LEAST_SCALE, amax, extreme, f16, floats, low_byte, range
 pub use record::{Packed, Place, Record, record};
 pub(super) use record::{place, scale};
 pub(super) use row_scale::{scale_at, scaled};
+pub(super) use staging::Staging;
 pub(super) use stream::Stream;
+pub(super) use turn::Cuts;
 pub(super) use walk::{blocks, vectors};

@@ -1,0 +1,182 @@
+// One vector in workgroup memory, all lanes on it: its norm, the Hadamard transforms, the nearest level of a codebook.
+//
+// Every step exists in plain f32 and on integers, rounded as the reference rounds. Plain f32 comes first: it is off by
+// less than `turn_doubt` says, and a code that stays the same that far to both sides is certain, as is an f16 norm. One
+// vector in twenty is done again on integers. Not a step of it lets another lane's sum depend on the device: a sum over
+// the vector is one lane's work then, element after element.
+
+#import shared/exact
+#import shared/root
+#import shared/half
+#import shared/inverse_root
+#import table/turbo_signs_before as turbo_signs_before
+#import table/turbo_signs_after as turbo_signs_after
+
+const TURN_LANES: u32 = 64u;
+const TURN_MOST: u32 = 512u;
+
+// The vector as given and what becomes of it, as bits; its codes.
+var<workgroup> turn_given: array<u32, TURN_MOST>;
+var<workgroup> turn_bits: array<u32, TURN_MOST>;
+var<workgroup> turn_codes: array<u32, TURN_MOST>;
+// Where the codebook cuts: a code is the number of cuts at or below the coordinate's place in `exact_order`.
+var<workgroup> turn_cuts: array<i32, 255>;
+var<workgroup> turn_lanes: array<f32, TURN_LANES>;
+var<workgroup> turn_word: u32;
+var<workgroup> turn_doubts: atomic<u32>;
+
+fn turn_mul(x: u32, y: u32, exact: bool) -> u32 {
+    if exact {
+        return exact_mul(x, y);
+    }
+    return bitcast<u32>(bitcast<f32>(x) * bitcast<f32>(y));
+}
+
+fn turn_div(x: u32, y: u32, exact: bool) -> u32 {
+    if exact {
+        return exact_div(x, y);
+    }
+    return bitcast<u32>(bitcast<f32>(x) / bitcast<f32>(y));
+}
+
+fn turn_add(x: u32, y: u32, exact: bool) -> u32 {
+    if exact {
+        return exact_add(x, y);
+    }
+    return bitcast<u32>(bitcast<f32>(x) + bitcast<f32>(y));
+}
+
+// √Σx² of `turn_bits`, summed in element order. On integers the squares take the vector's place.
+fn turn_norm(lane: u32, n: u32, exact: bool) -> u32 {
+    if exact {
+        for (var i = lane; i < n; i += TURN_LANES) {
+            turn_bits[i] = exact_mul(turn_bits[i], turn_bits[i]);
+        }
+        workgroupBarrier();
+        if lane == 0u {
+            var sum = 0u;
+            for (var i = 0u; i < n; i++) {
+                sum = exact_add(sum, turn_bits[i]);
+            }
+            turn_word = exact_sqrt(sum);
+        }
+        workgroupBarrier();
+        return workgroupUniformLoad(&turn_word);
+    }
+    var sum = 0.0f;
+    for (var i = lane; i < n; i += TURN_LANES) {
+        let x = bitcast<f32>(turn_bits[i]);
+        sum += x * x;
+    }
+    turn_lanes[lane] = sum;
+    workgroupBarrier();
+    for (var step = TURN_LANES / 2u; step > 0u; step /= 2u) {
+        if lane < step {
+            turn_lanes[lane] += turn_lanes[lane + step];
+        }
+        workgroupBarrier();
+    }
+    if lane == 0u {
+        turn_word = bitcast<u32>(sqrt(turn_lanes[0]));
+    }
+    workgroupBarrier();
+    return workgroupUniformLoad(&turn_word);
+}
+
+// Negates the elements whose bit is set, 128 over and over; each lane its own, no barrier.
+fn turn_negate(lane: u32, n: u32, after: bool) {
+    for (var i = lane; i < n; i += TURN_LANES) {
+        let word = (i >> 5u) & 3u;
+        var signs = turbo_signs_before(word);
+        if after {
+            signs = turbo_signs_after(word);
+        }
+        turn_bits[i] ^= ((signs >> (i & 31u)) & 1u) << 31u;
+    }
+}
+
+// The Hadamard transform of `p` elements from `first` on, a power of two, without its 1/√p. Barriers on both sides.
+fn turn_butterflies(lane: u32, first: u32, p: u32, exact: bool) {
+    workgroupBarrier();
+    for (var half = 1u; half < p; half *= 2u) {
+        for (var i = lane; i < p / 2u; i += TURN_LANES) {
+            let a = first + i / half * half * 2u + i % half;
+            let x = turn_bits[a];
+            let y = turn_bits[a + half];
+            turn_bits[a] = turn_add(x, y, exact);
+            turn_bits[a + half] = turn_add(x, y ^ EXACT_SIGN, exact);
+        }
+        workgroupBarrier();
+    }
+}
+
+// The normalised transform: every element times 1/√p, then the butterflies.
+fn turn_hadamard(lane: u32, first: u32, p: u32, exact: bool) {
+    workgroupBarrier();
+    let scale = bitcast<u32>(inverse_root(p));
+    for (var i = lane; i < p; i += TURN_LANES) {
+        turn_bits[first + i] = turn_mul(turn_bits[first + i], scale, exact);
+    }
+    turn_butterflies(lane, first, p, exact);
+}
+
+// `Rotation::default_for` a power of two: signs, then the transform.
+fn turn_signed(lane: u32, n: u32, exact: bool) {
+    workgroupBarrier();
+    turn_negate(lane, n, false);
+    turn_hadamard(lane, 0u, n, exact);
+}
+
+// The code of a coordinate among 2^bits levels.
+fn turn_code(x: u32, bits: u32) -> u32 {
+    let place = exact_order(x);
+    var code = 0u;
+    for (var step = 1u << (bits - 1u); step > 0u; step /= 2u) {
+        code += select(0u, step, place >= turn_cuts[code + step - 1u]);
+    }
+    return code;
+}
+
+// How far a coordinate of a turned unit vector of `n` elements, in plain f32, may be from the reference's, in units of
+// 2^-24. Norm: a sum of n terms on both sides, the root and the quotient; relative. Transform: of a vector of length 1 each
+// of log2(n) + 1 steps adds errors of length 2^-24 on both sides, and no later step lengthens them; 26 in all for 512
+// elements, the quotient's own among them.
+fn turn_doubt(x: f32, n: u32) -> f32 {
+    return (abs(x) * f32(n + 48u) + 32.0f) * 5.9604645e-8f;
+}
+
+// Whether the f16 of a number that may be off by `doubt` (relative, in units of 2^-24) is in doubt.
+fn turn_half_in_doubt(x: f32, doubt: f32) -> bool {
+    let off = x * doubt * 5.9604645e-8f;
+    return half_f16(bitcast<u32>(x - off)) != half_f16(bitcast<u32>(x + off));
+}
+
+// Whether plain f32 is good for a vector of this norm: squares that vanish do not matter, none overflows. Not of zero.
+fn turn_plain(norm: f32) -> bool {
+    return norm > 2.3283064e-10f && norm < 1.0995116e12f;
+}
+
+// Writes the codes of `turn_bits` and says whether any lane doubts one, or `doubts` itself. The same for all lanes.
+fn turn_quantize(lane: u32, n: u32, bits: u32, exact: bool, doubts: bool) -> bool {
+    if lane == 0u {
+        atomicStore(&turn_doubts, u32(doubts));
+    }
+    workgroupBarrier();
+    for (var i = lane; i < n; i += TURN_LANES) {
+        let x = turn_bits[i];
+        turn_codes[i] = turn_code(x, bits);
+        if !exact {
+            let plain = bitcast<f32>(x);
+            let off = turn_doubt(plain, n);
+            if turn_code(bitcast<u32>(plain - off), bits) != turn_code(bitcast<u32>(plain + off), bits) {
+                atomicStore(&turn_doubts, 1u);
+            }
+        }
+    }
+    workgroupBarrier();
+    if lane == 0u {
+        turn_word = atomicLoad(&turn_doubts);
+    }
+    workgroupBarrier();
+    return workgroupUniformLoad(&turn_word) != 0u && !exact;
+}
