@@ -59,9 +59,9 @@
 //! `record.scales`: the geometry then places them, behind the codes or in a page's plane of their own.
 //! [`op::SideKernels::append`] takes what a quantize kernel wrote to wherever the arrangement wants it.
 //!
-//! The tests over [`op::CODECS`], decode and prefill attention, and `kvplan validate` follow from the row. Where the
-//! tests' reference cannot be `Codec::rows` (keys grouped over tokens, say), add how the bytes are made to
-//! `tests/kernels/codec.rs`.
+//! The tests over [`op::CODECS`], decode and prefill attention, and `kvplan validate` follow from the row: bytes are held
+//! against [`kvplan_core::codec::Codec::encode_tensor`], windows in 16 bits and groups over tokens included. A kernel
+//! that takes fewer head widths than its layout says so in [`op::Widths`], and refuses the others.
 //!
 //! # What is exact and what is not
 //!
@@ -70,11 +70,16 @@
 //! at a tie. Quantizers therefore compute on integers: `shared/exact.wgsl` multiplies, divides, adds and rounds f32 bit
 //! patterns as IEEE 754 does, and `shared/half.wgsl` rounds to the 16-bit formats. A reference encoder is ported
 //! operation by operation, and a test holds each of these operations against the CPU's. Integer arithmetic costs ten times
-//! as much, so `shared/near.wgsl` says when a code that plain f32 gave is certain: in all but one element of 2000.
+//! as much, so `shared/near.wgsl` says when a code that plain f32 gave is certain: in all but one element of 2000. Vectors
+//! that are turned before they are quantized are done in plain f32 first and again on integers where a code or the norm is
+//! within the error of that (`shared/turn.wgsl`); so a sum of a whole vector never moves a byte either.
 //!
 //! *Decoded values are exact* where the device converts f16 subnormals without flushing them (WGSL permits the flush;
 //! no device known to us does it): a code times an f16 scale has at most 19 significant bits. Where a scale is an f32, the product is rounded once, as IEEE
 //! 754 does on every device known to us; WGSL permits either neighbour.
+//!
+//! Keys of vLLM's `turboquant_*_nc` are brought to the length of their norm when they are read: that is a sum over the
+//! vector, and good to 1e-6.
 //!
 //! *Attention is not exact*: sums in another order, `exp` good to 3+2|x| ULP. Each output element must lie within the
 //! bound that [`cpu::oracle::attention`] derives for it from the data and from WGSL's accuracy table.
