@@ -1,9 +1,11 @@
 //! Weights: parameters against published counts, bytes against published files and what llama.cpp loads.
 #![cfg(test)]
 
+use kvplan_core::plan::answer_line;
 use kvplan_core::spec::{catalog, hf};
 use kvplan_core::weights::{self, FileType, WeightFormat};
 use kvplan_tests::configs::{configs, manifest};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 fn rows(text: &str) -> Vec<Vec<&str>> {
@@ -136,4 +138,76 @@ fn layers_and_ends_add_up_and_a_mixture_of_experts_reads_a_part() {
     // "3.3B activated" (Qwen3-30B-A3B model card), of which the embedding is looked up and not read.
     let active = found.active().unwrap().get() / 2 + 2048 * 151_936;
     assert!((3_300_000_000..3_400_000_000).contains(&active), "{active}");
+}
+
+fn ask(request: &Value) -> Value {
+    serde_json::from_str(&answer_line(&request.to_string())).unwrap()
+}
+
+fn on_llama_cpp(model: &str, format: &str) -> Value {
+    json!({
+        "model": model, "engine": { "name": "llama.cpp" }, "context": 4096, "weights": { "format": format },
+        "hardware": [{ "device": "gpu", "memory_bytes": 1u64 << 40 }]
+    })
+}
+
+/// llama.cpp's own table of bits per weight for one model, and sizes that llama-bench printed to the byte.
+#[test]
+fn a_plan_by_format_says_the_published_size_of_the_file() {
+    let exact =
+        |row: &Vec<&str>| (row[0] == "llama-3.1-8b" || row[3] == "0") && !row[0].starts_with("llama-3.3");
+    let mut asked = 0;
+    for row in rows(include_str!("../data/weights/sizes.csv")).into_iter().filter(exact) {
+        let (published, half): (u64, u64) = (row[2].parse().unwrap(), row[3].parse().unwrap());
+        let plan = ask(&on_llama_cpp(row[0], row[1]));
+        let ours = plan["weights"]["bytes"].as_u64().unwrap();
+        assert!(ours.abs_diff(published) <= half, "{} {}: {ours}, published {published}", row[0], row[1]);
+        assert_eq!(plan["weights"]["basis"], "derived");
+        let held: u64 =
+            plan["devices"].as_array().unwrap().iter().map(|d| d["weights_bytes"].as_u64().unwrap()).sum();
+        // A head that is the embedding is in host memory and, again, on the device.
+        let again = if row[0] == "llama-3.2-1b" { 128_256 * 2048 / 256 * 210 } else { 0 };
+        assert_eq!(held, ours + again, "{} {}", row[0], row[1]);
+        asked += 1;
+    }
+    assert!(asked >= 25, "{asked} rows");
+}
+
+#[test]
+fn experts_kept_in_host_memory_leave_the_rest_of_their_layers_on_the_device() {
+    let mut request = on_llama_cpp("qwen3-30b-a3b", "BF16");
+    request["engine"]["n_cpu_moe"] = json!(48);
+    let plan = ask(&request);
+    let devices = plan["devices"].as_array().unwrap();
+    let bytes =
+        |name: &str| devices.iter().find(|d| d["name"] == name).unwrap()["weights_bytes"].as_u64().unwrap();
+    // 128 experts of three matrices of 2048 × 768 in 48 layers, and the embedding; the publisher's count is the whole.
+    let (experts, embedding) = (48 * 128 * 3 * 2048 * 768, 2048 * 151_936);
+    assert_eq!(bytes("CPU"), 2 * (experts + embedding));
+    // llama.cpp keeps norms and routers as 32-bit floats: 2 more bytes for each of them.
+    let wide: u64 = 48 * (2048 * 128 + 2 * 2048 + 2 * 128) + 2048;
+    assert_eq!(bytes("gpu"), 2 * (30_532_122_624 - experts - embedding) + 2 * wide);
+}
+
+#[test]
+fn a_format_that_is_none_and_one_the_engine_cannot_load_are_refused_by_name() {
+    let error = ask(&json!({ "model": "qwen3-8b", "context": 1, "weights": { "format": "Q9_X" } }));
+    assert_eq!(error["error"]["field"], "weights.format");
+    assert_eq!(error["error"]["value"], "Q9_X");
+    assert!(error["error"]["message"].as_str().unwrap().contains("Q4_K_M"));
+    let error = ask(&on_llama_cpp("qwen3-8b", "awq"));
+    assert_eq!(
+        (&error["error"]["kind"], &error["error"]["field"]),
+        (&json!("engine-refuses"), &json!("weights.format"))
+    );
+    for (weights, field) in [
+        (json!({ "bytes": -1 }), "weights.bytes"),
+        (json!({ "parameters": 1 }), "weights"),
+        (json!({}), "weights"),
+        (json!({ "bytes": 1, "format": "bf16" }), "weights"),
+    ] {
+        let error = ask(&json!({ "model": "qwen3-8b", "context": 1, "weights": weights }));
+        assert_eq!(error["error"]["kind"], "invalid", "{error}");
+        assert!(error["error"]["field"].as_str().unwrap().starts_with(field), "{error}");
+    }
 }

@@ -92,6 +92,22 @@ fn three_engines_on_one_device_say_whether_they_fit() {
 }
 
 #[test]
+fn weights_are_named_by_their_format() {
+    insta::assert_snapshot!(kvplan(&[
+        "plan",
+        "qwen3-8b",
+        "-c",
+        "32k",
+        "-e",
+        "llama.cpp",
+        "-d",
+        "rtx-4090",
+        "-w",
+        "Q4_K_M"
+    ]));
+}
+
+#[test]
 fn a_fixed_pool_shows_what_it_has_left() {
     insta::assert_snapshot!(kvplan(&[
         "plan",

@@ -209,6 +209,9 @@ impl<'a> Case<'a> {
             add(&mut bill.weights, devices, weights.embedding)?;
             let last = places.last().map_or(devices, |p| index(*p, devices));
             add(&mut bill.weights, last, weights.output)?;
+            if last < devices {
+                add(&mut bill.weights, last, weights.tied_head)?;
+            }
         }
         bill.layers = Some(places);
         Ok(bill)

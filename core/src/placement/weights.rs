@@ -2,7 +2,9 @@
 
 use super::layers::portions;
 use crate::error::PlanError;
+use crate::explain::Basis;
 use crate::unit::{Bytes, Overflow};
+use crate::weights::{LayerBytes, Weights};
 
 /// Where a model's weights are in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +17,15 @@ pub struct WeightMap {
     pub embedding: Bytes,
     /// The output matrix, and what belongs to no layer.
     pub output: Bytes,
+    /// What the embedding weighs a second time where it is the head too and an engine keeps the two on different
+    /// devices; 0 for a head of its own.
+    pub tied_head: Bytes,
+    /// What one token's pass reads of all of it; `None` where only the whole is known.
+    pub active: Option<Bytes>,
     /// How far the whole may be off.
     pub doubt: Bytes,
+    /// How sure.
+    pub basis: Basis,
     /// Whether the parts are known, or only the whole.
     pub by_part: bool,
 }
@@ -33,12 +42,37 @@ impl WeightMap {
             routed: vec![Bytes::ZERO; layers],
             embedding: Bytes::ZERO,
             output: Bytes::ZERO,
+            tied_head: Bytes::ZERO,
+            active: None,
             doubt: Bytes::ZERO,
+            basis: Basis::Assumed,
             by_part: false,
         })
     }
 
-    /// All of them.
+    /// Weights whose parts are known, over a model's `blocks` trunk and prediction layers, of which the first `mtp`
+    /// prediction layers are loaded; the others' places stay empty.
+    ///
+    /// # Errors
+    /// `overflow` past 64 bits.
+    pub fn parts(weights: &Weights, mtp: usize, blocks: usize) -> Result<Self, PlanError> {
+        let mut layers = weights.layers()?;
+        layers.extend(weights.mtp_layers()?.into_iter().take(mtp));
+        layers.resize(blocks.max(layers.len()), LayerBytes::default());
+        Ok(Self {
+            dense: layers.iter().map(|layer| layer.rest).collect(),
+            routed: layers.iter().map(|layer| layer.experts).collect(),
+            embedding: weights.input()?,
+            output: weights.output()?,
+            tied_head: weights.tied_head()?,
+            active: Some(weights.active()?),
+            doubt: weights.error()?,
+            basis: weights.basis,
+            by_part: true,
+        })
+    }
+
+    /// All of them, each once.
     ///
     /// # Errors
     /// [`Overflow`] past 64 bits.

@@ -2,6 +2,7 @@
 
 use super::decimal::{Decimal, gcd};
 use super::request::Request;
+use super::weights::WeightsShown;
 use crate::cache::Role;
 use crate::engine::{Engine, Report, Reservation, Scenario, StoreLine, payload};
 use crate::error::PlanError;
@@ -27,6 +28,9 @@ pub struct Plan {
     pub engine: EngineShown,
     /// The cache.
     pub kv: Kv,
+    /// The weights, where they are given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsShown>,
     /// What each device holds; where hardware or several ranks were given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceShown>,
@@ -224,6 +228,7 @@ impl Plan {
                 stores,
                 engine_report: reservation.report,
             },
+            weights: None,
             devices: Vec::new(),
             fit: FitShown::unknown(),
             explain: scenario.explain.then(|| explain(&reservation.lines, reservation.terms)),

@@ -9,12 +9,14 @@ mod hardware;
 mod object;
 mod placed;
 mod request;
+mod weights;
 
 pub use answer::{EngineShown, Kv, ModelShown, Plan, StoreShown};
 pub use decimal::Decimal;
 pub(crate) use decimal::gcd;
 pub use hardware::{HardwareEntry, Placement, Reserve, Workload};
 pub use request::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf};
+pub use weights::{WeightsRequest, WeightsShown};
 
 use crate::error::PlanError;
 use crate::placement::Machine;
@@ -56,6 +58,7 @@ fn answer(model: &ModelSpec, request: &Request) -> Result<Plan, PlanError> {
     let mut reservation = case.reserve()?;
     let placed = placed::place(&case, &mut reservation)?;
     let mut plan = Plan::compose(model, case.engine(), case.scenario(), reservation, request)?;
+    plan.weights = weights.as_ref().map(WeightsShown::of).transpose()?;
     plan.devices = placed.devices;
     plan.fit = placed.fit;
     plan.assumptions.extend(placed.assumptions);

@@ -2,7 +2,8 @@
 
 use crate::engine::{Engine, Reservation};
 use crate::error::PlanError;
-use crate::placement::{Bill, Case, DeviceShown, FitShown, HOST};
+use crate::placement::{Bill, Case, DeviceShown, FitShown, HOST, Place};
+use crate::unit::Bytes;
 use std::borrow::Cow;
 
 /// What a machine adds to a plan.
@@ -58,6 +59,13 @@ fn note_unused(case: &Case<'_>, assumptions: &mut Vec<Cow<'static, str>>) {
     }
 }
 
+/// Whether llama.cpp holds a tied head beside the embedding.
+fn has_head_twice(case: &Case<'_>, bill: &Bill) -> bool {
+    let on_device = bill.layers.as_ref().and_then(|layers| layers.last());
+    matches!(on_device, Some(Place::Device(_)))
+        && case.weights().is_some_and(|weights| weights.tied_head > Bytes::ZERO)
+}
+
 fn note(case: &Case<'_>, bill: &Bill, rows: &[DeviceShown], assumptions: &mut Vec<Cow<'static, str>>) {
     if case.weights().is_none() {
         assumptions.push(Cow::Borrowed("no weights are given: devices hold the cache alone"));
@@ -79,6 +87,11 @@ fn note(case: &Case<'_>, bill: &Bill, rows: &[DeviceShown], assumptions: &mut Ve
             if options.n_cpu_moe.is_some() && case.weights().is_some_and(|w| !w.by_part) {
                 assumptions.push(Cow::Borrowed(
                     "n_cpu_moe moves experts, which a total of weights does not tell apart: weights are counted where their layers are",
+                ));
+            }
+            if has_head_twice(case, bill) {
+                assumptions.push(Cow::Borrowed(
+                    "the head is the token embedding, which stays in host memory: it is loaded a second time with the last layer",
                 ));
             }
             if bill.devices() > 1 && options.tensor_split.is_none() {

@@ -2,13 +2,14 @@
 
 use super::hardware::{HardwareEntry, Placement, Reserve, Workload};
 use super::object::{Object, object, object_or_null, objects};
+use super::weights::WeightsRequest;
 use crate::cache::Knob;
 use crate::codec::Codec;
 use crate::engine::{CacheTypes, Engine, EngineName, Scenario};
 use crate::error::PlanError;
 use crate::placement::{Case, Machine, WeightMap};
 use crate::spec::ModelSpec;
-use crate::unit::{Bytes, Tokens};
+use crate::unit::Tokens;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -45,9 +46,9 @@ pub struct Request {
     /// Hypothetical changes.
     #[serde(default, deserialize_with = "object_or_null", skip_serializing_if = "Option::is_none")]
     pub what_if: Option<WhatIf>,
-    /// Weights (not modelled yet).
+    /// Weights: a format, or their bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<Map<String, Value>>,
+    pub weights: Option<WeightsRequest>,
     /// Devices, in the order layers and ranks go to them.
     #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub hardware: Vec<HardwareEntry>,
@@ -365,23 +366,6 @@ impl Request {
         weights: Option<&'a WeightMap>,
     ) -> Result<Case<'a>, PlanError> {
         Case::new(model, &self.engine()?, &self.scenario(model)?, &self.placement, machine, weights)
-    }
-
-    /// The weights asked for, by layer as far as they are known.
-    ///
-    /// # Errors
-    /// `unsupported` for any form but `{"bytes": …}`, `invalid` for bytes that are no number.
-    pub fn weight_map(&self, model: &ModelSpec) -> Result<Option<WeightMap>, PlanError> {
-        let Some(weights) = &self.weights else { return Ok(None) };
-        if let Some(other) = weights.keys().find(|key| *key != "bytes") {
-            let field = format!("weights.{other}");
-            return Err(PlanError::unsupported(&field, format!("`{field}` is not modelled yet")));
-        }
-        let bytes = weights.get("bytes").and_then(Value::as_u64).ok_or_else(|| {
-            let value = weights.get("bytes").cloned().unwrap_or_default();
-            PlanError::invalid("weights.bytes", "a whole number of bytes").with_value(value)
-        })?;
-        WeightMap::whole(Bytes::new(bytes), model.layer_count() + model.mtp_count()).map(Some)
     }
 
     /// The engine asked for, its options parsed.

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use kvplan_core::placement::HOST;
-use kvplan_core::plan::{HardwareEntry, Placement, Request, Reserve};
+use kvplan_core::plan::{HardwareEntry, Placement, Request, Reserve, WeightsRequest};
 use kvplan_core::unit::{Bytes, parse_bytes};
-use serde_json::{Map, Value};
+use kvplan_core::weights::WeightFormat;
 
 /// What a plan is held against.
 #[derive(Debug, Clone, Args)]
@@ -17,9 +17,9 @@ pub(crate) struct MachineArgs {
     /// Host memory, for what is kept there
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) ram: Option<Bytes>,
-    /// Weights: their bytes
-    #[arg(short, long, value_name = "BYTES", value_parser = weights)]
-    pub(crate) weights: Option<Map<String, Value>>,
+    /// Weights: a format (Q4_K_M, bf16, awq, …) or their bytes
+    #[arg(short, long, value_name = "FORMAT|BYTES", value_parser = weights)]
+    pub(crate) weights: Option<WeightsRequest>,
     /// Memory of every device that other programs hold
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) in_use: Option<Bytes>,
@@ -90,15 +90,29 @@ fn device(text: &str) -> Result<HardwareEntry, String> {
     Ok(HardwareEntry { device: name.trim().to_owned(), count, memory_bytes, bandwidth_bytes_per_s })
 }
 
-/// A number of bytes.
-fn weights(text: &str) -> Result<Map<String, Value>, String> {
-    let bytes = parse_bytes(text).map_err(|e| e.to_string())?;
-    Ok(Map::from_iter([("bytes".to_owned(), Value::from(bytes.get()))]))
+/// A format by name, or a number of bytes.
+fn weights(text: &str) -> Result<WeightsRequest, String> {
+    if WeightFormat::parse(text).is_some() {
+        return Ok(WeightsRequest::Format(text.to_owned()));
+    }
+    parse_bytes(text).map(|bytes| WeightsRequest::Bytes(bytes.get())).map_err(|_| {
+        format!(
+            "neither a number of bytes (`15.5GiB`) nor a weight format: {}",
+            WeightFormat::names().join(", ")
+        )
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn weights_are_a_format_or_bytes() {
+        assert_eq!(weights("Q4_K_M"), Ok(WeightsRequest::Format("Q4_K_M".into())));
+        assert_eq!(weights("15GiB"), Ok(WeightsRequest::Bytes(15 << 30)));
+        assert!(weights("Q9_X").unwrap_err().contains("Q4_K_M"));
+    }
 
     #[test]
     fn a_device_is_named_counted_and_described() {
