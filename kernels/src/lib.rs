@@ -18,6 +18,7 @@
 //! - [`model`]: how long a kernel takes: a model fitted to some measured runs, checked on others. No adapter.
 //! - [`quality`]: what a codec does to K, V, logits and attention output on captured activations. No adapter.
 //! - [`op`]: launches with parameters, constants and grid filled in, and [`op::CODECS`], one row per codec.
+//!   [`op::BlockGtqKeys`] stands beside it: its layout is made from data, head by head.
 //! - [`convert`]: rows to a codec's bytes and back on an adapter.
 //! - [`validate`]: the planner's numbers held against all of this: cases, a runner, records. `kvplan validate` prints them.
 //!

@@ -15,4 +15,4 @@ pub mod movement;
 pub mod oracle;
 pub mod quantize;
 pub mod rotate;
-mod shared;
+pub(crate) mod shared;

@@ -1,6 +1,7 @@
 //! What callers ask for: launches of the kernels with their parameters, constants and grid filled in.
 
 mod attention;
+mod block_gtq;
 mod codec;
 mod geometry;
 mod latent;
@@ -11,6 +12,7 @@ mod segment;
 mod table;
 
 pub use attention::{Addressing, Cache, Shape};
+pub use block_gtq::{BlockGtqKeys, HeadKeys};
 pub use codec::{Beside, CodecKernels, Domain, Hadamard, SideKernels, Widths};
 pub use geometry::{Arrangement, Span, Tensor};
 pub use latent::Latent;

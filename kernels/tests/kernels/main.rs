@@ -11,6 +11,7 @@
 
 mod attention;
 mod baseline;
+mod block_gtq;
 mod codec;
 mod common;
 mod engine;

@@ -4,7 +4,7 @@
 // norm) and `rotate`. One workgroup takes as many vectors as end on a word.
 
 #import shared/rows
-#import shared/turn
+#import shared/turned_codes
 #import shared/staging
 
 // Lanes that one unit of rows takes.
@@ -12,24 +12,7 @@ const LANES: u32 = 64u;
 
 // The vector in `turn_given` as codes and f16 norm.
 fn book_vector(lane: u32, n: u32, bit: u32) {
-    var norm = 0u;
-    for (var attempt = 0u; attempt < 2u; attempt++) {
-        let exact = attempt == 1u;
-        for (var i = lane; i < n; i += TURN_LANES) {
-            turn_bits[i] = turn_given[i];
-        }
-        workgroupBarrier();
-        norm = turn_norm(lane, n, exact);
-        for (var i = lane; i < n; i += TURN_LANES) {
-            turn_bits[i] = direction(turn_given[i], norm, exact);
-        }
-        rotate(lane, n, exact);
-        let length = bitcast<f32>(norm);
-        let doubts = !turn_plain(length) || turn_half_in_doubt(length, f32(n + 48u));
-        if !turn_quantize(lane, n, BOOK_BITS, exact, doubts) {
-            break;
-        }
-    }
+    let norm = turned_codes(lane, n, BOOK_BITS);
     for (var i = lane; i < n; i += TURN_LANES) {
         staged_put(bit + i * BOOK_BITS, turn_codes[i], BOOK_BITS);
     }

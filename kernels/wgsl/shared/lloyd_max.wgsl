@@ -1,16 +1,10 @@
 // What `shared/codebook` asks for, as arXiv 2504.19874 has it. Import with `normal_level`, the half of the codebook of
 // N(0, 1).
 
+#import shared/direction
+
 const BOOK_UP: bool = false;
 
 fn book_level(i: u32, n: u32) -> u32 {
     return exact_mul(normal_level(i), bitcast<u32>(inverse_root(n)));
-}
-
-fn direction(x: u32, norm: u32, exact: bool) -> u32 {
-    return turn_div(x, select(norm, bitcast<u32>(1.0f), norm == 0u), exact);
-}
-
-fn rotate(lane: u32, n: u32, exact: bool) {
-    turn_signed(lane, n, exact);
 }

@@ -120,11 +120,37 @@ fn turn_hadamard(lane: u32, first: u32, p: u32, exact: bool) {
     turn_butterflies(lane, first, p, exact);
 }
 
-// `Rotation::default_for` a power of two: signs, then the transform.
-fn turn_signed(lane: u32, n: u32, exact: bool) {
+// `Rotation::default_for` n elements. A power of two: signs, then the transform. Otherwise two rounds of signs, the
+// transform of as many first elements as there are powers of two, and that of the last.
+fn turn_default(lane: u32, n: u32, exact: bool) {
+    let p = turn_run(n);
     workgroupBarrier();
     turn_negate(lane, n, false);
-    turn_hadamard(lane, 0u, n, exact);
+    turn_hadamard(lane, 0u, p, exact);
+    if p < n {
+        turn_hadamard(lane, n - p, p, exact);
+        turn_negate(lane, n, true);
+        turn_hadamard(lane, 0u, p, exact);
+        turn_hadamard(lane, n - p, p, exact);
+    }
+}
+
+// The way back, in plain f32.
+fn turn_default_back(lane: u32, n: u32) {
+    let p = turn_run(n);
+    if p < n {
+        turn_hadamard(lane, n - p, p, false);
+        turn_hadamard(lane, 0u, p, false);
+        turn_negate(lane, n, true);
+        turn_hadamard(lane, n - p, p, false);
+    }
+    turn_hadamard(lane, 0u, p, false);
+    turn_negate(lane, n, false);
+}
+
+// The largest power of two up to n.
+fn turn_run(n: u32) -> u32 {
+    return 1u << firstLeadingBit(n);
 }
 
 // The code of a coordinate among 2^bits levels.
@@ -140,9 +166,10 @@ fn turn_code(x: u32, bits: u32) -> u32 {
 // How far a coordinate of a turned unit vector of `n` elements, in plain f32, may be from the reference's, in units of
 // 2^-24. Norm: a sum of n terms on both sides, the root and the quotient; relative. Transform: of a vector of length 1 each
 // of log2(n) + 1 steps adds errors of length 2^-24 on both sides, and no later step lengthens them; 26 in all for 512
-// elements, the quotient's own among them.
+// elements, the quotient's own among them. A width that is no power of two has four transforms of 256 at most: 78.
 fn turn_doubt(x: f32, n: u32) -> f32 {
-    return (abs(x) * f32(n + 48u) + 32.0f) * 5.9604645e-8f;
+    let turned = select(96.0f, 32.0f, turn_run(n) == n);
+    return (abs(x) * f32(n + 48u) + turned) * 5.9604645e-8f;
 }
 
 // Whether the f16 of a number that may be off by `doubt` (relative, in units of 2^-24) is in doubt.

@@ -195,6 +195,11 @@ impl BlockGtq {
         histogram
     }
 
+    /// Each width in use and its dimensions, in the order in which both are stored.
+    pub fn groups(&self) -> impl Iterator<Item = (u8, &[usize])> {
+        self.groups.iter().map(|group| (group.bits, group.dims.as_slice()))
+    }
+
     /// Bytes of one key: [`packed_key_bytes`] of the histogram.
     #[must_use]
     pub fn row_bytes(&self) -> usize {

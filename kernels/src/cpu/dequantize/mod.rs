@@ -1,5 +1,9 @@
 //! `dequantize/*`: packed bytes to vectors of f32 (as bits).
 
+mod block_gtq;
+
+pub use block_gtq::block_gtq;
+
 use super::kv::{self, Decoder, Place};
 use crate::shader::Packed;
 

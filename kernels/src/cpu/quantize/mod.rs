@@ -1,6 +1,7 @@
 //! `quantize/*`: rows of f32 (as bits) to packed bytes.
 
 mod bf16;
+mod block_gtq;
 mod f16;
 mod fp8;
 mod fp8_per_token_head;
@@ -17,9 +18,11 @@ mod q5_1;
 mod q8_0;
 mod turbo;
 mod turboquant;
+mod turned_codes;
 mod window;
 
 pub use bf16::bf16;
+pub use block_gtq::block_gtq;
 pub use f16::f16;
 pub use fp8::{fp8_e4m3, fp8_e5m2};
 pub use fp8_per_token_head::fp8_per_token_head;

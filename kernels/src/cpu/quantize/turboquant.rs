@@ -2,6 +2,7 @@ use kvplan_core::codec::tables::{
     VLLM_LEVELS_3_AT_64, VLLM_LEVELS_3_AT_128, VLLM_LEVELS_4_AT_64, VLLM_LEVELS_4_AT_128, lloyd_max,
 };
 
+use super::turned_codes::{direction, turned_codes};
 use crate::cpu::shared::{Cuts, Staging, turn};
 use crate::shader::Rows;
 
@@ -12,7 +13,8 @@ fn book(
     dst: &mut [u32],
     bits: u32,
     cuts: &Cuts,
-    turned: impl Fn(f32, &mut [f32]),
+    direction: impl Fn(f32, f32) -> f32,
+    rotate: impl Fn(&mut [f32]),
 ) {
     let n = params.width;
     let row_bytes = (n * bits).div_ceil(8) + 2;
@@ -22,12 +24,11 @@ fn book(
         let mut out = Staging::cleared(count * row_bytes);
         for row in 0..count {
             let given = &src[((first + row) * n) as usize..][..n as usize];
-            let mut x: Vec<f32> = given.iter().map(|x| f32::from_bits(*x)).collect();
-            let norm = turn::norm(&x);
-            turned(norm, &mut x);
+            let given = given.iter().map(|x| f32::from_bits(*x)).collect();
+            let (norm, codes) = turned_codes(given, cuts, &direction, &rotate);
             let bit = row * row_bytes * 8;
-            for (i, x) in (0..).zip(x) {
-                out.put(bit + i * bits, cuts.code(x), bits);
+            for (i, code) in (0..).zip(codes) {
+                out.put(bit + i * bits, code, bits);
             }
             out.put(bit + (n * bits).div_ceil(8) * 8, u32::from(half::f16::from_f32(norm).to_bits()), 16);
         }
@@ -39,11 +40,7 @@ fn book(
 fn mse<const BITS: u8>(params: &Rows, src: &[u32], dst: &mut [u32]) {
     let root = turn::inverse_root(params.width as usize);
     let half: Vec<f32> = lloyd_max(BITS).unwrap_or_default().iter().map(|x| x * root).collect();
-    book(params, src, dst, u32::from(BITS), &Cuts::between(&half, false), |norm, x| {
-        let length = if norm == 0.0 { 1.0 } else { norm };
-        x.iter_mut().for_each(|x| *x /= length);
-        turn::signed(x);
-    });
+    book(params, src, dst, u32::from(BITS), &Cuts::between(&half, false), direction, turn::turned);
 }
 
 /// `shared/vllm_key.wgsl`.
@@ -53,10 +50,8 @@ fn vllm_key(params: &Rows, src: &[u32], dst: &mut [u32], bits: u32, even: &[f32]
     let (half, solved_at) = if odd_width { (odd, 128.0) } else { (even, 64.0) };
     let scale = (solved_at / params.width as f32).sqrt();
     let half: Vec<f32> = half.iter().map(|x| x * scale).collect();
-    book(params, src, dst, bits, &Cuts::between(&half, true), |norm, x| {
-        x.iter_mut().for_each(|x| *x /= norm + 1e-8);
-        turn::hadamard(x);
-    });
+    let direction = |x: f32, norm: f32| x / (norm + 1e-8);
+    book(params, src, dst, bits, &Cuts::between(&half, true), direction, turn::hadamard);
 }
 
 /// `quantize/turboquant_mse_2.wgsl`.

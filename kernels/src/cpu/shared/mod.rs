@@ -1,6 +1,7 @@
 //! What several twins share, as `wgsl/shared/` does for shaders.
 
 mod e2m1;
+mod key_blocks;
 mod minifloat;
 mod nibbles;
 mod number;
@@ -8,10 +9,12 @@ mod record;
 mod row_scale;
 mod staging;
 mod stream;
-pub(super) mod turn;
+pub(crate) mod turn;
 mod walk;
 
 pub(super) use e2m1::{e2m1_code, e2m1_value};
+pub(crate) use key_blocks::KEY_GROUP_WORDS;
+pub(super) use key_blocks::{key_group, key_norm};
 pub(super) use minifloat::{E4M3, E5M2, MiniFloat};
 pub(super) use nibbles::Nibbles;
 pub(super) use number::{LEAST_SCALE, amax, extreme, f16, floats, low_byte, range, reciprocal};
@@ -20,5 +23,5 @@ pub(super) use record::{place, scale};
 pub(super) use row_scale::{scale_at, scaled};
 pub(super) use staging::Staging;
 pub(super) use stream::Stream;
-pub(super) use turn::Cuts;
+pub(crate) use turn::Cuts;
 pub(super) use walk::{blocks, vectors};

@@ -32,7 +32,7 @@ pub(in crate::cpu) fn butterflies(x: &mut [f32]) {
 
 /// 1/√n.
 #[expect(clippy::cast_precision_loss, reason = "a head's width")]
-pub(in crate::cpu) fn inverse_root(n: usize) -> f32 {
+pub(crate) fn inverse_root(n: usize) -> f32 {
     1.0 / (n as f32).sqrt()
 }
 
@@ -45,10 +45,35 @@ pub(in crate::cpu) fn hadamard(x: &mut [f32]) {
     butterflies(x);
 }
 
-/// `Rotation::default_for` a power of two.
-pub(in crate::cpu) fn signed(x: &mut [f32]) {
+/// `Rotation::default_for` these many elements.
+pub(in crate::cpu) fn turned(x: &mut [f32]) {
+    let (p, n) = (run(x.len()), x.len());
     negate(x, false);
-    hadamard(x);
+    hadamard(&mut x[..p]);
+    if p < n {
+        hadamard(&mut x[n - p..]);
+        negate(x, true);
+        hadamard(&mut x[..p]);
+        hadamard(&mut x[n - p..]);
+    }
+}
+
+/// The way back.
+pub(in crate::cpu) fn turned_back(x: &mut [f32]) {
+    let (p, n) = (run(x.len()), x.len());
+    if p < n {
+        hadamard(&mut x[n - p..]);
+        hadamard(&mut x[..p]);
+        negate(x, true);
+        hadamard(&mut x[n - p..]);
+    }
+    hadamard(&mut x[..p]);
+    negate(x, false);
+}
+
+/// The largest power of two up to n.
+fn run(n: usize) -> usize {
+    1 << n.max(1).ilog2()
 }
 
 /// Place among all numbers: both zeros are one place.
@@ -58,11 +83,21 @@ const fn order(x: f32) -> i32 {
 }
 
 /// A symmetric codebook's cuts, ascending, as `turn_code` compares them.
-pub(in crate::cpu) struct Cuts(Vec<i32>);
+pub(crate) struct Cuts(Vec<i32>);
 
 impl Cuts {
+    /// As [`Cuts::places`] gave them.
+    pub(in crate::cpu) fn listed(places: &[u32]) -> Self {
+        Self(places.iter().map(|place| place.cast_signed()).collect())
+    }
+
+    /// Their places among all numbers.
+    pub(crate) fn places(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().map(|place| place.cast_unsigned())
+    }
+
     /// Half-way points between levels whose positive half is given; they go to the upper level if `up`.
-    pub(in crate::cpu) fn between(half: &[f32], up: bool) -> Self {
+    pub(crate) fn between(half: &[f32], up: bool) -> Self {
         let levels: Vec<f32> = half.iter().rev().map(|x| -x).chain(half.iter().copied()).collect();
         Self(levels.windows(2).map(|pair| order((pair[0] + pair[1]) * 0.5) + i32::from(!up)).collect())
     }
