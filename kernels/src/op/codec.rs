@@ -35,6 +35,8 @@ pub struct SideKernels {
     pub side: Side,
     /// `quantize/*`: what it writes is what `kvplan-core`'s reference writes, token after token.
     pub quantize: &'static Shader,
+    /// What runs over its output afterwards, bound alike.
+    pub then: Option<&'static Shader>,
     /// Its twin.
     pub quantize_cpu: Quantize,
     /// `dequantize/rows` with the side's decoder.
@@ -321,8 +323,13 @@ impl SideKernels {
         let lanes = u64::from(shader.constant("LANES").unwrap_or(1));
         let mut launches = Vec::new();
         if rows.rows > 0 {
-            let launch = Dispatch::new(shader).params(rows.bytes()).buffers([src, beside.or(src), dst]);
-            launches.push(launch.invocations(units.saturating_mul(lanes)));
+            let launch =
+                |shader| Dispatch::new(shader).params(rows.bytes()).buffers([src, beside.or(src), dst]);
+            launches.push(launch(shader).invocations(units.saturating_mul(lanes)));
+            launches.extend(self.then.map(|then| {
+                let block = u64::from(then.constant("BLOCK").unwrap_or(1));
+                launch(then).invocations(elements.div_ceil(block))
+            }));
         }
         if let Some(window) = self.window(tensor)? {
             let shader = &shader::quantize::WINDOW;

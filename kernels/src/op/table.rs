@@ -28,13 +28,15 @@ const POWER_OF_TWO: Widths = Widths::PowerOfTwo { least: 16, most: 512 };
 const INT4: Widths = Widths::PowerOfTwo { least: 2, most: 512 };
 const UP_TO_512: Widths = Widths::UpTo(512);
 
-/// One side: codec, side, naive kernel; then the files of `quantize/` and `kv/` and what the latter gives.
+/// One side: codec, side, naive kernel; then the files of `quantize/` and `kv/` and what the latter gives, and what of
+/// `quantize/` runs afterwards.
 macro_rules! side {
-    ($codec:ident $side:ident $naive:ident, $quantize:ident $twin:ident, $decoder:ident, $domain:expr, $widths:expr) => {
+    ($codec:ident $side:ident $naive:ident, $quantize:ident $twin:ident, $decoder:ident, $domain:expr, $widths:expr$(, then $then:ident)?) => {
         SideKernels {
             codec: Codec::$codec,
             side: Side::$side,
             quantize: &shader::quantize::$quantize,
+            then: then!($($then)?),
             quantize_cpu: quantize::$twin,
             dequantize: &shader::dequantize::rows::$decoder,
             decoder: kv::$decoder,
@@ -47,8 +49,17 @@ macro_rules! side {
 
 /// The latent kernel of a side's decoder.
 macro_rules! latent {
-    ($quantize:ident $twin:ident, $decoder:ident, $domain:expr, $widths:expr) => {
+    ($quantize:ident $twin:ident, $decoder:ident, $domain:expr, $widths:expr$(, then $then:ident)?) => {
         &shader::attention::latent::$decoder
+    };
+}
+
+macro_rules! then {
+    () => {
+        None
+    };
+    ($then:ident) => {
+        Some(&shader::quantize::$then)
     };
 }
 
@@ -84,6 +95,7 @@ pub static CODECS: &[CodecKernels] = &[
     codec!(Q5_0 Q5_0: (Q5_0 q5_0, Q5_0, Domain::Plain, Widths::Any)),
     codec!(Q4_1 Q4_1: (Q4_1 q4_1, Q4_1, Domain::Plain, Widths::Any)),
     codec!(Q4_0 Q4_0: (Q4_0 q4_0, Q4_0, Domain::Plain, Widths::Any)),
+    codec!(Iq4Nl IQ4_NL: (IQ4_NL iq4_nl, IQ4_NL, Domain::Plain, Widths::Any, then IQ4_NL_REPEAT)),
     codec!(Mxfp4 MXFP4: (MXFP4 mxfp4, MXFP4, Domain::Plain, Widths::Any)),
     codec!(Turbo4_0 TURBO4_0: (TURBO4_0 turbo4_0, TURBO4_0, TURBO, PADDED)),
     codec!(Turbo3_0 TURBO3_0: (TURBO3_0 turbo3_0, TURBO3_0, TURBO, PADDED)),

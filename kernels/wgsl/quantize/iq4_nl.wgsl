@@ -1,8 +1,7 @@
 // iq4_nl as ggml's cache path encodes it: codes are the nearest of 16 levels at the scale that puts the extreme on the
 // lowest one, half-way up; then d = Σw·q·x / Σw·q² with w = x², as f16. One invocation takes two blocks: 36 bytes.
 //
-// A block whose extreme is below 1e-15 has d = 0. ggml leaves in its codes what the block before left in its buffer; here
-// they are zeros. Both decode to zeros.
+// A block whose extreme is below 1e-15 has d = 0 and, until quantize/iq4_nl_repeat has run, codes of zero.
 
 #import shared/rows
 #import shared/grid
@@ -13,11 +12,10 @@
 #import shared/stream
 #import shared/nibbles
 #import shared/iq4_levels
+#import shared/iq4_extreme
 #import layout/iq4_nl
 
 const UNIT: u32 = 2u * IQ4_NL_ELEMENTS;
-// 1e-15.
-const LEAST_EXTREME: u32 = 0x26901d7du;
 
 // The nearest level, every distance rounded as f32 rounds it.
 fn exact_code(x: u32) -> u32 {
@@ -90,7 +88,7 @@ fn block(first: u32) {
     }
     var codes: array<u32, IQ4_NL_ELEMENTS>;
     var d = 0u;
-    if (extreme & ~EXACT_SIGN) >= LEAST_EXTREME {
+    if (extreme & ~EXACT_SIGN) >= IQ4_LEAST_EXTREME {
         let inverse = exact_div(bitcast<u32>(1.0f), exact_div(extreme, bitcast<u32>(iq4_level(0u))));
         let plain = near_middle(extreme & ~EXACT_SIGN);
         for (var i = 0u; i < IQ4_NL_ELEMENTS; i++) {

@@ -10,7 +10,7 @@ pub(in crate::cpu) fn blocks(
     src: &[u32],
     dst: &mut [u32],
     (layout, per_unit): (Block, u32),
-    encode: impl Fn(&[u32], &mut Stream<'_>),
+    mut encode: impl FnMut(&[u32], &mut Stream<'_>),
 ) {
     let (elements, bytes) = (layout.elements as u32, layout.bytes as u32);
     let end = params.rows * params.width;
