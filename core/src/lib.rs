@@ -16,6 +16,8 @@
 //!
 //! [`weights`] says what the model itself occupies.
 //!
+//! [`fit`] asks a plan backwards: the longest context, the most sequences that a machine holds.
+//!
 //! [`placement`] says on which device the bytes live and whether they fit, [`hardware`] what a machine holds and how
 //! fast it is read, [`speed`] how fast it decodes.
 //!
@@ -28,6 +30,7 @@ pub mod codec;
 pub mod engine;
 pub mod error;
 pub mod explain;
+pub mod fit;
 pub mod hardware;
 pub mod launch;
 pub mod placement;

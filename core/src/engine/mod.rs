@@ -244,6 +244,23 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Drops the options that fix how many sequences there are, so that the scenario's number does. Limits stay: the
+    /// engine's pool, and how many it runs at once.
+    pub(crate) fn forget_sequences(&mut self) {
+        match self {
+            Self::LlamaCpp(options) => options.n_seq_max = None,
+            Self::Payload
+            | Self::Vllm(_)
+            | Self::Transformers(_)
+            | Self::Mlx(_)
+            | Self::ExllamaV3(_)
+            | Self::Sglang(_)
+            | Self::TensorRtLlm(_) => {}
+        }
+    }
+}
+
 /// An engine's options from the request's leftover fields.
 fn options_of<T: DeserializeOwned + Default>(options: Map<String, Value>) -> Result<T, PlanError> {
     if options.is_empty() {
@@ -353,6 +370,8 @@ pub struct Reservation {
     pub lines: Vec<StoreLine>,
     /// The total and its unused part where the engine reserves a fixed pool.
     pub pool: Option<Pool>,
+    /// How many sequences of this length could be resident, where something but memory says so.
+    pub room: Room,
     /// Bytes reserved for no store in particular (a null block, a padding page): counted as allocated and as waste.
     pub overhead: Bytes,
     /// The figures this engine itself prints, under its own names.
@@ -415,6 +434,15 @@ pub struct Growth {
     pub bytes: Bytes,
     /// … after so many more tokens, a whole period of strides and codec blocks.
     pub tokens: u64,
+}
+
+/// Sequences that can be resident at once, whatever was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Room {
+    /// What a pool of fixed size holds at this length; `None` where the pool grows with what is asked.
+    pub pool: Option<u64>,
+    /// What the engine runs at once by its own options; `None` where they do not say.
+    pub slots: Option<u64>,
 }
 
 /// A pool of fixed size.

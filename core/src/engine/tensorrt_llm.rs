@@ -3,7 +3,7 @@
 //! Its rules were read in its source and not run: there is no wheel for this revision.
 
 use super::ledger::{Held, Ledger, floor_div, positive};
-use super::{Pool, Report as AnyReport, Reservation, Scenario, codec_error};
+use super::{Pool, Report as AnyReport, Reservation, Room, Scenario, codec_error};
 use crate::cache::{Knob, Retention, Role};
 use crate::codec::Codec;
 use crate::error::PlanError;
@@ -324,12 +324,15 @@ fn compose(
     let mut ledger = Ledger::new(context, scenario.encoder_tokens, sequences);
     let (mut total, mut free) = (Bytes::ZERO, Bytes::ZERO);
     let (mut cells, mut first, mut second) = (0u64, 0u64, 0u64);
+    let mut room = None;
     let mut terms = Vec::new();
     for (window, (blocks, host)) in windows.iter().zip(pools) {
         let rule = if windows.len() > 1 { &WINDOWS } else { &BLOCKS };
         let tokens = blocks.checked_mul(block).ok_or(Overflow)?;
         let kept = context.get().min(window.tokens.unwrap_or(u64::MAX));
         let used = kept.div_ceil(block).checked_mul(sequences).ok_or(Overflow)?.min(*blocks);
+        let held = blocks / kept.div_ceil(block).max(1);
+        room = Some(room.map_or(held, |least: u64| least.min(held)));
         let bytes = Bytes::new(window.cell).times(block)?;
         total = total.plus(bytes.times(*blocks)?)?;
         free = free.plus(bytes.times(blocks - used)?)?;
@@ -376,6 +379,7 @@ fn compose(
         sequences,
         lines,
         pool: options.free_memory_bytes.map(|_| Pool { total, free }),
+        room: Room { pool: room.filter(|_| options.free_memory_bytes.is_some()), slots: None },
         report: AnyReport::TensorRtLlm(Report {
             cache_bytes_per_token: cells,
             blocks_in_primary_pool: first,

@@ -141,6 +141,20 @@ impl<'a> Case<'a> {
         other
     }
 
+    /// The same question about so many sequences, whatever the engine's own options say of it.
+    #[must_use]
+    pub fn with_sequences(&self, sequences: u64) -> Self {
+        let mut other = self.clone();
+        other.set_sequences(sequences);
+        other.engine.forget_sequences();
+        other
+    }
+
+    fn set_sequences(&mut self, sequences: u64) {
+        let dealt = !matches!(self.engine, Engine::Payload) && self.ranks.dp > 1;
+        self.scenario.sequences = Some(if dealt { sequences.div_ceil(self.ranks.dp) } else { sequences });
+    }
+
     /// What the engine reserves.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! Whether it fits: spare and doubt of the tightest device, and the largest context, exact to the token.
 
+use super::search::{Held, last_held};
 use super::{Bill, Case, HOST};
-use crate::engine::Engine;
+use crate::engine::{Engine, Reservation, llama_cpp};
 use crate::error::{ErrorKind, PlanError};
-use crate::unit::{Bytes, Overflow};
+use crate::unit::{Bytes, Overflow, Tokens};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -70,16 +71,7 @@ impl Verdict {
     }
 }
 
-/// Whether it fits, and how long a context would.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fit {
-    /// The tightest device.
-    pub verdict: Verdict,
-    /// The longest context that is not over, and what bounds it; `None` where nothing bounds it.
-    pub max_context: Option<(u64, BoundBy)>,
-}
-
-/// Contexts are not searched beyond this where the model states no limit.
+/// Contexts are not searched beyond this where the model states no limit, nor sequences.
 const SEARCH_LIMIT: u64 = 1 << 40;
 
 impl Case<'_> {
@@ -168,63 +160,207 @@ impl Case<'_> {
         }
     }
 
-    /// Whether sequences of this length are not over; why not, otherwise.
-    fn holds(&self, tokens: u64) -> Result<Held, PlanError> {
-        let case = self.with_context(tokens);
-        let answer = case.reserve().and_then(|reservation| case.bill(&reservation));
+    /// How this question fares on its machine.
+    ///
+    /// # Errors
+    /// What the engine cannot answer: an unknown model, what is not modelled, what is missing.
+    pub fn trial(&self) -> Result<Trial, PlanError> {
+        self.trial_of(Tokens::ZERO)
+    }
+
+    /// The same; sequences that the engine's own options cut short of the scenario's context are not what was asked for.
+    pub(crate) fn trial_at_length(&self) -> Result<Trial, PlanError> {
+        self.trial_of(self.scenario.context.unwrap_or_default())
+    }
+
+    fn trial_of(&self, least: Tokens) -> Result<Trial, PlanError> {
+        let answer = self.reserve().and_then(|reservation| Ok((self.bill(&reservation)?, reservation)));
         match answer {
-            Ok(bill) => Ok(match case.verdict(&bill)? {
-                Some(verdict) if verdict.spare < 0 => Held::No(BoundBy::Memory),
-                Some(_) | None => Held::Yes,
-            }),
-            Err(error) => match error.kind {
-                ErrorKind::EngineRefuses | ErrorKind::Invalid => Ok(Held::No(BoundBy::Engine)),
-                ErrorKind::Overflow => Ok(Held::No(BoundBy::Memory)),
-                ErrorKind::UnknownModel | ErrorKind::Unsupported | ErrorKind::MissingField => Err(error),
-            },
+            Ok((_, reservation)) if reservation.context < least => {
+                Ok(Trial::Short { holds: 0, by: BoundBy::Engine })
+            }
+            Ok((bill, reservation)) => self.judge(&reservation, &bill),
+            Err(error) => Trial::of(error),
         }
     }
 
-    /// The longest context that is not over, to the token: that of 0 tokens where none is.
+    /// How a reservation, placed as `bill` says, fares on the machine.
+    ///
+    /// # Errors
+    /// [`Overflow`] past 64 bits.
+    pub fn judge(&self, reservation: &Reservation, bill: &Bill) -> Result<Trial, PlanError> {
+        let verdict = self.verdict(bill)?;
+        let wanted = self.scenario.sequences.unwrap_or(1);
+        let room = reservation.room;
+        Ok(match verdict {
+            Some(verdict) if verdict.spare < 0 => Trial::Over(verdict),
+            _ if room.pool.is_some_and(|holds| holds < wanted) => {
+                Trial::Short { holds: room.pool.unwrap_or(0), by: BoundBy::Memory }
+            }
+            _ if reservation.sequences < wanted => {
+                Trial::Short { holds: reservation.sequences, by: BoundBy::Engine }
+            }
+            _ if room.slots.is_some_and(|slots| slots < wanted) => {
+                Trial::Short { holds: room.slots.unwrap_or(0), by: BoundBy::Engine }
+            }
+            verdict => Trial::Held(verdict),
+        })
+    }
+
+    /// The grid that footprints of this engine's sequences usually lie on: tokens of a page or a step of cells.
+    fn grid(&self) -> u64 {
+        match &self.engine {
+            Engine::Payload | Engine::Transformers(_) => 1,
+            Engine::LlamaCpp(_) | Engine::Mlx(_) | Engine::ExllamaV3(_) => 256,
+            Engine::Vllm(options) => options.block_size.unwrap_or(16),
+            Engine::Sglang(options) => options.page_size.unwrap_or(1),
+            Engine::TensorRtLlm(options) => options.tokens_per_block,
+        }
+    }
+
+    /// The longest context that is not over, to the token: that of 0 tokens where none is. A pool of fixed size has to
+    /// hold all sequences at that length.
     ///
     /// # Errors
     /// What the engine cannot answer at any length.
     pub fn max_context(&self) -> Result<Option<(u64, BoundBy)>, PlanError> {
+        self.longest(false)
+    }
+
+    /// The longest context that fits whatever the stated errors are; `None` where nothing bounds it.
+    ///
+    /// # Errors
+    /// As [`Case::max_context`].
+    pub fn safe_context(&self) -> Result<Option<u64>, PlanError> {
+        Ok(self.longest(true)?.map(|(tokens, _)| tokens))
+    }
+
+    fn longest(&self, surely: bool) -> Result<Option<(u64, BoundBy)>, PlanError> {
         let limit = self.limit.map(|tokens| tokens.get()).filter(|n| *n > 0);
         let cap = limit.unwrap_or(SEARCH_LIMIT);
-        if self.holds(cap)? == Held::Yes {
-            return Ok(limit.map(|limit| (limit, BoundBy::Model)));
-        }
-        // Doubling from below: what is held is held up to some length and no further.
-        let (mut low, mut high) = (0u64, cap);
-        let mut step = 1u64 << 12;
-        while step < high {
-            if self.holds(step)? == Held::Yes {
-                low = step;
-                step = step.saturating_mul(2);
-            } else {
-                high = step;
+        let last = last_held(0, cap, self.grid(), |tokens| {
+            // That the engine runs fewer sequences at once is no matter of their length.
+            let trial = self.with_context(tokens).trial()?;
+            let runs_fewer = matches!(trial, Trial::Short { by: BoundBy::Engine | BoundBy::Model, .. });
+            Ok(if runs_fewer { Held::Yes(None) } else { trial.held(surely) })
+        })?;
+        Ok(match last.stopped_by {
+            Some(bound) => Some((last.number, bound)),
+            None => limit.map(|limit| (limit, BoundBy::Model)),
+        })
+    }
+
+    /// The same question about sequences of the length that one alone would have; `None` where the engine does not even
+    /// start with one.
+    ///
+    /// # Errors
+    /// What the engine cannot answer.
+    pub fn of_own_length(&self) -> Result<Option<Self>, PlanError> {
+        match self.with_sequences(1).reserve() {
+            Ok(one) => {
+                let mut other = self.clone();
+                other.scenario.context = Some(one.context);
+                Ok(Some(other))
             }
+            Err(error) => Trial::of(error).map(|_| None),
         }
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            if self.holds(middle)? == Held::Yes {
-                low = middle;
-            } else {
-                high = middle;
+    }
+
+    /// The most sequences of the scenario's length that are resident at once, and what one more runs into; `None` where
+    /// nothing bounds them.
+    ///
+    /// # Errors
+    /// What the engine cannot answer for any number of sequences.
+    pub fn max_sequences(&self) -> Result<Option<(u64, BoundBy)>, PlanError> {
+        self.most(false)
+    }
+
+    /// The most sequences that fit whatever the stated errors are; `None` where nothing bounds them.
+    ///
+    /// # Errors
+    /// As [`Case::max_sequences`].
+    pub fn safe_sequences(&self) -> Result<Option<u64>, PlanError> {
+        Ok(self.most(true)?.map(|(sequences, _)| sequences))
+    }
+
+    fn most(&self, surely: bool) -> Result<Option<(u64, BoundBy)>, PlanError> {
+        let ask = |n: u64| Ok::<_, PlanError>(self.with_sequences(n).trial_at_length()?.held(surely));
+        if let Engine::LlamaCpp(_) = &self.engine {
+            // It aborts on some numbers between others that it takes: all are tried, from its own limit down.
+            let mut why = BoundBy::Engine;
+            for n in (1..=llama_cpp::MAX_SEQUENCES).rev() {
+                match ask(n)? {
+                    Held::Yes(_) => return Ok(Some((n, why))),
+                    Held::No(bound, _) => why = bound,
+                }
             }
+            return Ok(Some((0, why)));
         }
-        match self.holds(low + 1)? {
-            Held::No(bound) => Ok(Some((low, bound))),
-            Held::Yes => Ok(None),
-        }
+        let last = last_held(0, SEARCH_LIMIT, 1, ask)?;
+        Ok(last.stopped_by.map(|bound| (last.number, bound)))
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Held {
-    Yes,
-    No(BoundBy),
+/// How a question fares on its machine.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Trial {
+    /// All of it is held; with the tightest device, where memory was described.
+    Held(Option<Verdict>),
+    /// Memory does not hold it.
+    Over(Verdict),
+    /// Fewer sequences than were asked for would be resident.
+    Short {
+        /// How many.
+        holds: u64,
+        /// Whether a pool of fixed size or the engine's own limit says so.
+        by: BoundBy,
+    },
+    /// The engine does not start with it.
+    Refused(PlanError),
+}
+
+impl Trial {
+    /// An answer that is none: the engine's refusal, or an error of the question.
+    fn of(error: PlanError) -> Result<Self, PlanError> {
+        match error.kind {
+            ErrorKind::EngineRefuses | ErrorKind::Invalid | ErrorKind::Overflow => Ok(Self::Refused(error)),
+            ErrorKind::UnknownModel | ErrorKind::Unsupported | ErrorKind::MissingField => Err(error),
+        }
+    }
+
+    /// Whether all of it is held.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        match self {
+            Self::Held(_) => true,
+            Self::Over(_) | Self::Short { .. } | Self::Refused(_) => false,
+        }
+    }
+
+    /// What it runs into, where it is not held.
+    #[must_use]
+    pub fn bound(&self) -> BoundBy {
+        match self {
+            Self::Held(_) | Self::Over(_) => BoundBy::Memory,
+            Self::Short { by, .. } => *by,
+            Self::Refused(error) if error.kind == ErrorKind::Overflow => BoundBy::Memory,
+            Self::Refused(_) => BoundBy::Engine,
+        }
+    }
+
+    /// The same for a search; `surely`: what may be off counts as over.
+    fn held(&self, surely: bool) -> Held {
+        match self {
+            Self::Held(verdict) => {
+                let Some(verdict) = verdict else { return Held::Yes(None) };
+                let doubt = if surely { i64::try_from(verdict.doubt.get()).unwrap_or(i64::MAX) } else { 0 };
+                let spare = verdict.spare.saturating_sub(doubt);
+                if spare < 0 { Held::No(BoundBy::Memory, Some(spare)) } else { Held::Yes(Some(spare)) }
+            }
+            Self::Over(verdict) => Held::No(BoundBy::Memory, Some(verdict.spare)),
+            Self::Short { .. } | Self::Refused(_) => Held::No(self.bound(), None),
+        }
+    }
 }
 
 /// A byte count that may be subtracted from.

@@ -8,7 +8,8 @@
 //! - `weights`: weights by layer, as far as they are known;
 //! - [`case`](Case): a model, an engine, a scenario and a machine, and the [`Bill`] by device they come to;
 //! - `buffers`: the same by cache, as llama.cpp lists its buffers;
-//! - `fit`: the states, the spare, the doubt and the largest context;
+//! - `fit`: the states, the spare, the doubt, the largest context and the most sequences;
+//! - `search`: the last number that is held, in few questions;
 //! - `shown`: the form of the answer.
 
 mod buffers;
@@ -17,13 +18,14 @@ mod fit;
 mod layers;
 mod machine;
 mod ranks;
+mod search;
 mod shard;
 mod shown;
 mod split;
 mod weights;
 
 pub use case::{Bill, Case};
-pub use fit::{BoundBy, Fit, State, Verdict};
+pub use fit::{BoundBy, State, Trial, Verdict};
 pub use layers::Scope;
 pub use machine::{HOST, Machine, Slot};
 pub use ranks::Ranks;

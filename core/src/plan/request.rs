@@ -405,7 +405,7 @@ impl Request {
     }
 
     /// Fields of the contract whose answers are not computed yet are refused rather than ignored.
-    pub(super) fn refuse_what_is_not_modelled(&self) -> Result<(), PlanError> {
+    pub(crate) fn refuse_what_is_not_modelled(&self) -> Result<(), PlanError> {
         let asked = [("extras", self.extras.is_some()), ("workload", self.workload != Workload::default())];
         match asked.into_iter().find(|(_, asked)| *asked) {
             Some((field, _)) => Err(PlanError::unsupported(field, format!("`{field}` is not modelled yet"))),

@@ -12,7 +12,7 @@ mod options;
 pub use options::Options;
 
 use super::ledger::{Ledger, is_one_of, positive};
-use super::{Pool, Reservation, Scenario};
+use super::{Pool, Reservation, Room, Scenario};
 use crate::error::PlanError;
 use crate::explain::Term;
 use crate::spec::{Mixer, ModelSpec};
@@ -132,6 +132,10 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         sequences,
         lines,
         pool: options.max_num_tokens.map(|_| Pool { total, free }),
+        room: Room {
+            pool: options.max_num_tokens.map(|_| pool / each.get().max(1)),
+            slots: kept().any(per_slot).then_some(slots),
+        },
         growth: Some(growth),
         assumptions,
         terms,

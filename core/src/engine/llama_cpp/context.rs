@@ -14,7 +14,7 @@ use std::borrow::Cow;
 /// Cells are padded to this.
 pub(super) const PAD: u64 = 256;
 /// `LLAMA_MAX_SEQ`.
-const MAX_SEQUENCES: u64 = 256;
+pub(crate) const MAX_SEQUENCES: u64 = 256;
 const DEFAULT_BATCH: u64 = 2048;
 const DEFAULT_UBATCH: u64 = 512;
 

@@ -17,6 +17,7 @@ mod rows;
 mod rules;
 mod types;
 
+pub(crate) use context::MAX_SEQUENCES;
 pub use options::{ContextType, FlashAttn, GpuLayers, GpuLayersWord, Options, Override, TensorSplit};
 pub(crate) use recurrent::RECURRENT;
 pub use report::{BufferReport, CacheReport, RecurrentReport, Report, StateReport};

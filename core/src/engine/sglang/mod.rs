@@ -10,7 +10,7 @@ mod pool;
 pub use options::{KvCacheDtype, Options};
 
 use super::ledger::{Held, Ledger, is_one_of, positive, with_borrowed};
-use super::{Pool, Report as AnyReport, Reservation, Scenario};
+use super::{Pool, Report as AnyReport, Reservation, Room, Scenario};
 use crate::codec::Codec;
 use crate::error::PlanError;
 use crate::explain::{Rule, Term};
@@ -89,6 +89,7 @@ struct Sized {
     slots: u64,
     context: Tokens,
     used: (u64, u64, u64),
+    room: Room,
 }
 
 /// What SGLang reserves.
@@ -256,7 +257,12 @@ impl<'a> Plan<'a> {
                 context.get()
             )));
         }
-        Ok(Sized { tokens, slots, context, used })
+        let fixed = self.options.kv_memory_bytes.is_some();
+        let pools = [(tokens.full, each), (tokens.sliding.unwrap_or(0), sliding)];
+        let held = pools.into_iter().filter(|(pool, _)| *pool > 0).map(|(pool, each)| pool / each.max(1));
+        let room =
+            Room { pool: held.min().filter(|_| fixed), slots: (fixed && self.slot > 0).then_some(slots) };
+        Ok(Sized { tokens, slots, context, used, room })
     }
 
     /// Tokens of the sliding pool that a sequence uses: its window and the page it writes.
@@ -331,6 +337,7 @@ impl<'a> Plan<'a> {
             sequences: self.sequences,
             lines,
             pool: fixed.then_some(Pool { total, free }),
+            room: sized.room,
             report: AnyReport::Sglang(report),
             growth: Some(growth),
             assumptions,

@@ -28,7 +28,7 @@ pub use dtype::{KvCacheDtype, MambaDtype};
 pub use log::{LogFigures, LogFormula, LogInput};
 pub use options::Options;
 
-use super::{Pool, Report as AnyReport, Reservation, Scenario};
+use super::{Pool, Report as AnyReport, Reservation, Room, Scenario};
 use crate::error::PlanError;
 use crate::spec::ModelSpec;
 use crate::unit::{Bytes, Overflow, Tokens};
@@ -127,6 +127,10 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
     for line in &lines {
         attributed = attributed.plus(line.allocated)?;
     }
+    let room = Room {
+        pool: sized.blocks.map(|blocks| blocks.saturating_sub(1) / sized.per_sequence.max(1)),
+        slots: Some(options.max_num_seqs),
+    };
     let pool = match sized.blocks {
         Some(_) => Some(Pool { total, free: total.minus(held)? }),
         None => None,
@@ -148,6 +152,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         sequences,
         lines,
         pool,
+        room,
         overhead: held.minus(attributed)?,
         report: AnyReport::Vllm(Box::new(report(blocks.size, &groups, &sized)?)),
         growth: Some(growth),
