@@ -1,6 +1,7 @@
-// The page: a plan from the planner's module.
+// The page: a plan from the planner's module, and the proof from a worker that is started when asked for.
 
 import init, { answer } from "./{{planner.js}}";
+import { proof } from "./{{proof-view.js}}";
 
 const form = document.getElementById("plan");
 const output = document.getElementById("answer");
@@ -30,5 +31,6 @@ form.addEventListener("submit", (event) => {
   planned();
 });
 
+proof(document, new URL("./{{proof-worker.js}}", import.meta.url));
 await init({ module_or_path: new URL("./{{planner.wasm}}", import.meta.url) });
 planned();

@@ -21,7 +21,7 @@ pub(crate) enum Step {
 }
 
 /// The packages that must build for the browser.
-const WASM_PACKAGES: [&str; 3] = ["kvplan-core", "kvplan-kernels", "kvplan-web"];
+const WASM_PACKAGES: [&str; 4] = ["kvplan-core", "kvplan-kernels", "kvplan-web", "kvplan-web-proof"];
 
 impl Step {
     /// The name `--only` takes.
@@ -48,7 +48,7 @@ impl Step {
             Step::ClippyWasm => "no warnings, built for the browser",
             Step::Doctest => "the worked examples in the documentation hold",
             Step::Web => "the browser planner builds and keeps its weight",
-            Step::Browser => "the page in a headless browser",
+            Step::Browser => "the page, and the kernels on WebGPU, in a headless browser",
             Step::Test => "every unit and integration test",
         }
     }

@@ -136,6 +136,13 @@ pub fn standard(sample: Option<(CaseShape, Source)>, full: bool) -> Vec<(CaseSha
     sample.into_iter().chain(shapes.into_iter().map(|shape| (shape, Source::Synthetic))).collect()
 }
 
+/// One small shape, for a look at every codec in a browser: grouped queries, a width every codec takes, a token count that
+/// no block or tile divides.
+#[must_use]
+pub fn quick() -> Vec<(CaseShape, Source)> {
+    vec![(shape(4, 2, 128, 67, 0), Source::Synthetic)]
+}
+
 /// Marsaglia's xorshift: the same numbers everywhere.
 struct Random(u32);
 

@@ -26,7 +26,7 @@ mod side;
 mod tests;
 
 pub use capture::{CaptureError, capture, sample};
-pub use case::{Case, CaseShape, Source, standard};
+pub use case::{Case, CaseShape, Source, quick, standard};
 pub use model::{ModelShapes, of_model, totals};
 pub use record::{
     Adapter, Attended, BytesRecord, CaseRecord, Difference, ErrorRecord, Exact, HeldOutRecord, KernelTime,

@@ -1,9 +1,10 @@
 //! `cargo xtask web`: the browser planner as a folder of files that any static host can serve, `web/dist`.
 //!
-//! - `module`: compiles the wasm module and makes its JavaScript glue;
+//! - `module`: compiles the two wasm modules and makes their JavaScript glue: `planner`, loaded with the page, and
+//!   `proof`, loaded by a worker when someone asks for the proof (it carries the kernels and wgpu);
 //! - `page`: resolves the references between files, names each after its content, so that a browser may keep it for ever;
 //! - `packed`: brotli and gzip twins of every file, for servers that send them as they are;
-//! - `budget`: what the first load may weigh;
+//! - `budget`: what the first load and the proof may weigh;
 //! - `serve`: `cargo xtask serve`, with the headers a host should send.
 
 mod budget;

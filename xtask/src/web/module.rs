@@ -22,7 +22,10 @@ struct Module {
     file: &'static str,
 }
 
-const MODULES: [Module; 1] = [Module { name: "planner", package: "kvplan-web", file: "kvplan_web.wasm" }];
+const MODULES: [Module; 2] = [
+    Module { name: "planner", package: "kvplan-web", file: "kvplan_web.wasm" },
+    Module { name: "proof", package: "kvplan-web-proof", file: "kvplan_web_proof.wasm" },
+];
 
 /// The cargo profile, which `Cargo.toml` describes.
 const PROFILE: &str = "web";

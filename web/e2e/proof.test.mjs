@@ -1,0 +1,101 @@
+// The proof in a real browser, on the adapter that browsers bring for machines without a GPU. What must not hold is made
+// by changing what the browser gives to the worker, never by a switch in the page.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { withPage } from "./planner-page.mjs";
+
+/** How many codecs have kernels: the rows of the table they are launched from. */
+const TABLE = await readFile(new URL("../../kernels/src/op/table.rs", import.meta.url), "utf8");
+const CODECS = TABLE.match(/^ {4}codec!\(/gm).length;
+
+/** Runs `code` in the worker before anything else. */
+const first = (code) => (text) => `${code}\n${text}`;
+
+test("every codec packs on WebGPU the bytes its twin packs and the planner predicts", async (t) => {
+  await withPage({}, async ({ proof, complaints, requests }) => {
+    assert.ok(!requests.some((path) => path.includes("proof") && path.endsWith(".wasm")), "the proof is not in the first load");
+    await proof.start();
+    assert.equal(await proof.end(), "holds", `${await proof.words()} ${await proof.advice()}`);
+    const rows = await proof.rows();
+    const codecs = new Set(rows.filter(({ state }) => state === "passed").map(({ codec }) => codec));
+    assert.equal(codecs.size, CODECS, `every codec ran: ${[...codecs]}`);
+    for (const { codec, state, cells } of rows) {
+      if (state === "skipped") {
+        t.diagnostic(`${codec}: ${cells.at(-1)}`);
+        continue;
+      }
+      assert.equal(state, "passed", `${codec}: ${cells}`);
+      const [, shape, side, predicted, packed, bytes, values] = cells;
+      assert.equal(packed, predicted, `${codec} ${side}, ${shape}`);
+      assert.equal(bytes, "0", `${codec} ${side}, ${shape}`);
+      assert.match(values, /^0( \([\d,]+ rounded\))?$/, `${codec} ${side}, ${shape}`);
+      if (values !== "0") t.diagnostic(`${codec} ${side}: values ${values}`);
+    }
+    t.diagnostic(await proof.words());
+    assert.deepEqual(complaints, []);
+  });
+});
+
+test("a kernel that packs something else is caught, and the page says so", async () => {
+  const tamper = first(`
+    const create = GPUDevice.prototype.createShaderModule;
+    GPUDevice.prototype.createShaderModule = function (descriptor) {
+      const code = descriptor.label === "quantize/q8_0" ? descriptor.code.replaceAll("127u", "126u").replaceAll("127.0", "126.0") : descriptor.code;
+      return create.call(this, { ...descriptor, code });
+    };`);
+  await withPage({ worker: tamper }, async ({ proof }) => {
+    await proof.start("q4_0", "q8_0");
+    assert.equal(await proof.end(), "differs");
+    const failed = (await proof.rows()).filter(({ state }) => state === "failed");
+    assert.deepEqual([...new Set(failed.map(({ codec }) => codec))], ["q8_0"]);
+    assert.ok(failed.some(({ cells }) => cells[5] !== "0"), "wrong bytes are counted");
+  });
+});
+
+test("a browser without an adapter says so and what to do", async () => {
+  await withPage({ adapter: false }, async ({ proof }) => {
+    await proof.start();
+    assert.equal(await proof.end(), "no-adapter");
+    assert.match(await proof.words(), /^No adapter/);
+    assert.match(await proof.advice(), /hardware acceleration/);
+  });
+});
+
+test("a browser without WebGPU says so", async () => {
+  const without = first(`Object.defineProperty(WorkerNavigator.prototype, "gpu", { value: undefined });`);
+  await withPage({ worker: without }, async ({ proof, complaints }) => {
+    await proof.start();
+    assert.equal(await proof.end(), "no-webgpu");
+    assert.match(await proof.advice(), /recent Chrome/);
+    assert.deepEqual(complaints, []);
+  });
+});
+
+test("a device lost on the way ends the run with that, and it can be run again", async () => {
+  const lose = first(`
+    const request = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function (descriptor) {
+      const device = await request.call(this, descriptor);
+      setTimeout(() => device.destroy(), 500);
+      return device;
+    };`);
+  await withPage({ worker: lose }, async ({ page, proof }) => {
+    await proof.start();
+    assert.equal(await proof.end(), "device-lost");
+    assert.match(await proof.words(), /^Device lost/);
+    assert.ok(await page.isVisible("#run"));
+  });
+});
+
+test("a run that is stopped says how far it came", async () => {
+  await withPage({}, async ({ proof, complaints }) => {
+    await proof.start();
+    await proof.underWay();
+    await proof.stop();
+    assert.equal(await proof.end(), "stopped");
+    assert.match(await proof.words(), /^Stopped after \d+ cases/);
+    assert.deepEqual(complaints, []);
+  });
+});
