@@ -1,9 +1,12 @@
 //! From a request to what starts the engine it asks for: a command, files, and the defaults that would bite.
 
 use super::read::canonical;
-use super::{llama_cpp, model, ollama, sglang, vllm, words};
-use crate::engine::{CacheTypes, EngineName};
+use super::{
+    cluster, exllamav3, llama_cpp, lm_studio, lmcache, mlx, model, ollama, sglang, tensorrt_llm, vllm, words,
+};
+use crate::engine::{CacheTypes, Engine, EngineName};
 use crate::error::PlanError;
+use crate::placement::Ranks;
 use crate::plan::{EngineRequest, ModelRef, Plan, Request, plan_model};
 use crate::spec::ModelSpec;
 use serde::Serialize;
@@ -41,6 +44,34 @@ pub enum Target {
     #[serde(rename = "ollama")]
     #[strum(serialize = "ollama")]
     Ollama,
+    /// A load call of LM Studio's SDK.
+    #[serde(rename = "lm-studio")]
+    #[strum(serialize = "lm-studio")]
+    LmStudio,
+    /// `trtllm-serve` and its YAML file.
+    #[serde(rename = "tensorrt-llm")]
+    #[strum(serialize = "tensorrt-llm")]
+    TensorRtLlm,
+    /// `mlx_lm.generate`.
+    #[serde(rename = "mlx")]
+    #[strum(serialize = "mlx")]
+    Mlx,
+    /// TabbyAPI's `config.yml`.
+    #[serde(rename = "exllamav3")]
+    #[strum(serialize = "exllamav3")]
+    ExllamaV3,
+    /// `vllm serve` with a tier of LMCache behind it.
+    #[serde(rename = "lmcache")]
+    #[strum(serialize = "lmcache")]
+    Lmcache,
+    /// A Ray Serve LLM application that runs vLLM.
+    #[serde(rename = "ray-serve")]
+    #[strum(serialize = "ray-serve")]
+    RayServe,
+    /// A Kubernetes Deployment and Service that run vLLM.
+    #[serde(rename = "kubernetes")]
+    #[strum(serialize = "kubernetes")]
+    Kubernetes,
 }
 
 impl Target {
@@ -53,11 +84,23 @@ impl Target {
     /// The version that is written for.
     #[must_use]
     pub const fn version(self) -> &'static str {
-        match (self, self.engine().modelled_version()) {
+        match self {
             // The revision whose launcher was read; it starts a stock llama-server.
-            (Self::Ollama, _) => "fb307609",
-            (Self::LlamaCpp | Self::Vllm | Self::Sglang, Some(version)) => version,
-            (Self::LlamaCpp | Self::Vllm | Self::Sglang, None) => "",
+            Self::Ollama => "fb307609",
+            // Of the SDK whose load configuration was read.
+            Self::LmStudio => "sdk 1.5",
+            Self::LlamaCpp
+            | Self::Vllm
+            | Self::Sglang
+            | Self::TensorRtLlm
+            | Self::Mlx
+            | Self::ExllamaV3
+            | Self::Lmcache
+            | Self::RayServe
+            | Self::Kubernetes => match self.engine().modelled_version() {
+                Some(version) => version,
+                None => "",
+            },
         }
     }
 
@@ -65,9 +108,12 @@ impl Target {
     #[must_use]
     pub const fn engine(self) -> EngineName {
         match self {
-            Self::LlamaCpp | Self::Ollama => EngineName::LlamaCpp,
-            Self::Vllm => EngineName::Vllm,
+            Self::LlamaCpp | Self::Ollama | Self::LmStudio => EngineName::LlamaCpp,
+            Self::Vllm | Self::Lmcache | Self::RayServe | Self::Kubernetes => EngineName::Vllm,
             Self::Sglang => EngineName::Sglang,
+            Self::TensorRtLlm => EngineName::TensorRtLlm,
+            Self::Mlx => EngineName::Mlx,
+            Self::ExllamaV3 => EngineName::ExllamaV3,
         }
     }
 }
@@ -224,7 +270,9 @@ pub fn export(
     };
     let request = Request { engine: Some(engine), ..request.clone() };
     let plan = plan_model(model, &request)?;
-    let mut options = canonical(target.engine(), given)?;
+    let mut parsed = Engine::parse(target.engine(), None, given)?;
+    Ranks::resolve(&request.placement, &mut parsed)?;
+    let mut options = canonical(&parsed)?;
     let cache = request.cache_types()?;
     let mut source = Source { model, request: &request, cache, file, chose_pool: false };
     let pool = |options: &Map<String, Value>| options.contains_key("kv_cache_memory_bytes");
@@ -242,10 +290,33 @@ pub fn export(
             sglang::settle(&mut options, &plan, &source)?;
             sglang::write(&options, &plan, &source)
         }
-        Target::Vllm => {
+        Target::TensorRtLlm => {
+            tensorrt_llm::settle(&mut options, &source);
+            tensorrt_llm::write(&options, &plan, &source)
+        }
+        Target::Mlx => mlx::write(&options, &source),
+        Target::ExllamaV3 => exllamav3::write(&options, &plan, &source),
+        Target::LmStudio => {
+            llama_cpp::settle(&mut options, &plan, &source)?;
+            lm_studio::write(&options, &plan, &source)
+        }
+        Target::Vllm | Target::Lmcache | Target::RayServe | Target::Kubernetes => {
             vllm::settle(&mut options, &plan, &source)?;
             source.chose_pool = !had_pool && pool(&options);
-            vllm::write(&options, &plan, &source)
+            let write = match target {
+                Target::Lmcache => lmcache::write,
+                Target::RayServe => cluster::ray_serve,
+                Target::Kubernetes => cluster::kubernetes,
+                Target::Vllm
+                | Target::LlamaCpp
+                | Target::Ollama
+                | Target::LmStudio
+                | Target::Sglang
+                | Target::TensorRtLlm
+                | Target::Mlx
+                | Target::ExllamaV3 => vllm::write,
+            };
+            write(&options, &plan, &source)
         }
     }?;
     let length_said = options.contains_key("max_model_len")
@@ -253,7 +324,16 @@ pub fn export(
         || target.engine() == EngineName::LlamaCpp;
     let read_back = Request {
         context: (!length_said).then_some(plan.context.get()),
-        sequences: if target == Target::Sglang { request.sequences } else { None },
+        // vLLM and llama.cpp say them in options of their own.
+        sequences: match target.engine() {
+            EngineName::LlamaCpp | EngineName::Vllm => None,
+            EngineName::Payload
+            | EngineName::Sglang
+            | EngineName::TensorRtLlm
+            | EngineName::Transformers
+            | EngineName::Mlx
+            | EngineName::ExllamaV3 => request.sequences,
+        },
         engine: Some(EngineRequest { name: target.engine(), version: None, options }),
         mtp: request.mtp,
         ..Request::of(ModelRef::Id(plan_name(&plan)))

@@ -7,17 +7,24 @@
 //! - `read` goes from text to a request, with what was taken, what was left and why;
 //! - `export` goes from a request to a command or a file, with the defaults that would bite written out.
 
+mod cluster;
+mod exllamav3;
 mod export;
 mod flags;
 mod llama_cpp;
+mod lm_studio;
+mod lmcache;
+mod mlx;
 mod model;
 mod ollama;
 mod program;
 mod read;
 mod sglang;
 mod table;
+mod tensorrt_llm;
 mod vllm;
 mod words;
+mod yaml;
 
 pub use export::{ConfigFile, Launch, Target, export};
 pub use model::named as named_model;

@@ -140,7 +140,7 @@ pub fn read(text: &str) -> Result<Reading, PlanError> {
     let named = draft.model.take().ok_or_else(|| {
         PlanError::missing("model", format!("{} is started without a model", start.program))
     })?;
-    let options = canonical(dialect.engine, draft.options)?;
+    let options = canonical(&Engine::parse(dialect.engine, None, draft.options)?)?;
     let engine = EngineRequest { name: dialect.engine, version: None, options };
     let request = Request {
         engine: Some(engine),
@@ -159,10 +159,7 @@ pub fn read(text: &str) -> Result<Reading, PlanError> {
 }
 
 /// An engine's options as its own type writes them, without those that say what is the default anyway.
-pub(super) fn canonical(
-    name: EngineName,
-    options: Map<String, Value>,
-) -> Result<Map<String, Value>, PlanError> {
+pub(super) fn canonical(engine: &Engine) -> Result<Map<String, Value>, PlanError> {
     let of = |engine: &Engine| {
         let value = match engine {
             Engine::Payload => Ok(Value::Null),
@@ -180,8 +177,8 @@ pub(super) fn canonical(
             Err(e) => Err(PlanError::invalid("engine", e.to_string())),
         }
     };
-    let default = of(&Engine::parse(name, None, Map::new())?)?;
-    let mut all = of(&Engine::parse(name, None, options)?)?;
+    let default = of(&Engine::parse(engine.name(), None, Map::new())?)?;
+    let mut all = of(engine)?;
     all.retain(|key, value| default.get(key) != Some(value));
     Ok(all)
 }

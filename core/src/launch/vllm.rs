@@ -196,7 +196,7 @@ pub(super) fn write(
 }
 
 /// The drafting that the options ask for: by the model's own layers, or from the prompt.
-fn speculative(options: &Map<String, Value>, source: &Source<'_>) -> Vec<String> {
+pub(super) fn speculative(options: &Map<String, Value>, source: &Source<'_>) -> Vec<String> {
     let Some(drafted) = options.get("num_speculative_tokens") else { return Vec::new() };
     let config = if source.request.mtp > 0 {
         json!({ "method": "mtp", "num_speculative_tokens": drafted })

@@ -144,7 +144,8 @@ pub(crate) struct CompareArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// What to write for: llama.cpp, vllm, sglang, ollama
+    /// What to write for: llama.cpp, ollama, lm-studio, vllm, lmcache, ray-serve, kubernetes, sglang, tensorrt-llm, mlx,
+    /// exllamav3
     #[arg(value_parser = target)]
     pub(crate) target: Target,
     /// A catalogued id, or a config.json, .gguf or spec file
@@ -154,9 +155,11 @@ pub(crate) struct ExportArgs {
     /// One of the engine's own options, as NAME=VALUE (`-o n_ubatch=256`); may be repeated
     #[arg(short = 'o', long = "option", value_name = "NAME=VALUE", value_parser = engine_option)]
     pub(crate) options: Vec<(String, Value)>,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
     /// Where the engine finds the weights: a file, a folder or a repository
     #[arg(long, value_name = "PATH")]
-    pub(crate) weights: Option<String>,
+    pub(crate) file: Option<String>,
     /// Print JSON instead: the command word by word, the notes, the request
     #[arg(long)]
     pub(crate) json: bool,

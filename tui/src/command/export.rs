@@ -13,7 +13,7 @@ use std::path::Path;
 /// Runs the command.
 pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<Outcome> {
     let launch = load::model(&args.model).and_then(|model| {
-        let mut request = args.scenario.request(ModelRef::Id(args.model.clone()));
+        let mut request = args.machine.add_to(args.scenario.request(ModelRef::Id(args.model.clone())));
         request.engine = Some(EngineRequest {
             name: args.target.engine(),
             version: None,
@@ -45,5 +45,5 @@ fn weights(args: &ExportArgs) -> Option<&str> {
         | EngineName::Mlx
         | EngineName::ExllamaV3 => path.is_dir(),
     };
-    args.weights.as_deref().or_else(|| (is_weights && path.exists()).then_some(model))
+    args.file.as_deref().or_else(|| (is_weights && path.exists()).then_some(model))
 }
