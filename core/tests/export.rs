@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot write its file has failed")]
 
 use kvplan_core::launch::{Launch, Target, export};
-use kvplan_core::plan::{CacheRequest, EngineRequest, ModelRef, Placement, Request, plan_model};
+use kvplan_core::plan::{
+    CacheRequest, EngineRequest, ModelRef, Placement, Request, plan_model, resolve_model,
+};
 use kvplan_core::spec::catalog;
 use rstest::rstest;
 use serde_json::{Map, Value, json};
@@ -53,8 +55,8 @@ fn request(model: &str, context: u64, sequences: u64, cache: Option<&str>) -> Re
 }
 
 fn exported(target: Target, request: &Request) -> Launch {
-    let ModelRef::Id(id) = &request.model else { panic!("a catalogued model") };
-    export(target, catalog::find(id).unwrap(), request, None).unwrap()
+    let model = resolve_model(&request.model).unwrap();
+    export(target, model.as_ref(), request, None).unwrap()
 }
 
 /// The file as a YAML reader sees it.
