@@ -192,7 +192,7 @@ impl Shape {
         Ok(self.tiles(kernels, &params, q, cache, out))
     }
 
-    /// `attention/decode`: as many workgroups along x as the buffers' tokens need.
+    /// `attention/decode`: as many workgroups along y as the buffers' tokens need.
     pub(super) fn split<'a>(
         &self,
         kernels: &CodecKernels,
@@ -206,12 +206,16 @@ impl Shape {
             1 | 2 => per_kv,
             _ => 4,
         };
-        let tiles = self.kv_heads * per_kv.div_ceil(group);
-        Dispatch::new(kernels.decode)
+        // Several KV heads only with all their query heads.
+        let fits =
+            |count: &u32| per_kv == group && group * count <= 4 && self.kv_heads.is_multiple_of(*count);
+        let neighbours = [4, 2].into_iter().find(fits).unwrap_or(1);
+        let tiles = self.kv_heads / neighbours * per_kv.div_ceil(group);
+        launch(kernels.decode, params)
             .constant("GROUP", group)
-            .params(params.bytes())
+            .constant("NEIGHBOURS", neighbours)
             .buffers([q, cache.k, cache.v, cache.table(), cache.lengths, cache.beside(), parts])
-            .workgroups([self.splits(kernels.decode), tiles, self.sequences].map(u64::from))
+            .workgroups([tiles, self.splits(kernels.decode), self.sequences].map(u64::from))
     }
 
     /// `attention/prefill`.
@@ -228,9 +232,8 @@ impl Shape {
         let passes = (self.head_dim / 4).div_ceil(tile("PASS_COLUMNS"));
         let columns = if self.head_dim <= 64 { 16 } else { 32 };
         let grid = [self.queries.div_ceil(tile("QUERIES")), self.heads, self.sequences * passes];
-        Dispatch::new(shader)
+        launch(shader, params)
             .constant("COLUMNS", columns)
-            .params(params.bytes())
             .buffers([q, cache.k, cache.v, cache.table(), cache.lengths, cache.beside(), cache.sinks, out])
             .workgroups(grid.map(u64::from))
     }
@@ -265,17 +268,34 @@ impl Shape {
             [groups(kernels.value.naive, self.head_dim / 4), self.queries, rows],
         ]
         .map(|grid| grid.map(u64::from));
-        let launch = |shader| Dispatch::new(shader).params(params.bytes());
         Ok([
-            launch(kernels.key.naive)
+            launch(kernels.key.naive, &params)
                 .buffers([q, cache.k, table, cache.lengths, cache.beside(), scores])
                 .workgroups(grids[0]),
-            launch(softmax).buffers([cache.sinks, scores]).workgroups(grids[1]),
-            launch(kernels.value.naive)
+            launch(softmax, &params).buffers([cache.sinks, scores]).workgroups(grids[1]),
+            launch(kernels.value.naive, &params)
                 .buffers([scores, cache.v, table, cache.lengths, cache.beside(), out])
                 .workgroups(grids[2]),
         ])
     }
+}
+
+/// A launch of an attention kernel, its pipeline told what the cache is not: it goes without the divisions for rings,
+/// block tables and pages, which some drivers work out whether or not a branch is taken.
+#[must_use]
+pub fn launch<'a>(shader: &'static Shader, params: &Attention) -> Dispatch<'a> {
+    let Attention { ring, page_size, k_side, v_side, .. } = params;
+    let told = [
+        ("RING", *ring > 0),
+        ("PAGED", *page_size > 0),
+        ("k_PAGES", k_side.page_tokens > 1),
+        ("v_PAGES", v_side.page_tokens > 1),
+    ];
+    told.into_iter()
+        .filter(|(name, _)| shader.overrides.contains(name))
+        .fold(Dispatch::new(shader).params(params.bytes()), |launch, (name, it_is)| {
+            launch.constant(name, u32::from(it_is))
+        })
 }
 
 /// `attention/merge`: one output row per query and head.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use kvplan_core::codec::Side;
 
-use super::attention::merge;
+use super::attention::{launch, merge};
 use super::segment::{cut, follow, longest, parts_bytes, room};
 use super::{CodecKernels, Domain, Segment, Tensor};
 use crate::gpu::{Buffer, Dispatch, GpuError};
@@ -130,8 +130,7 @@ impl Latent {
             let params = Attention { splits: all, first_split, ..own };
             let cache = segment.cache;
             launches.push(
-                Dispatch::new(shader)
-                    .params(params.bytes())
+                launch(shader, &params)
                     .buffers([q, cache.k, cache.table(), cache.lengths, cache.beside(), parts])
                     .workgroups([own.splits, rows, self.sequences].map(u64::from)),
             );

@@ -11,7 +11,7 @@ mod rotate;
 mod segment;
 mod table;
 
-pub use attention::{Addressing, Cache, Shape};
+pub use attention::{Addressing, Cache, Shape, launch};
 pub use block_gtq::{BlockGtqKeys, HeadKeys};
 pub use codec::{Beside, CodecKernels, Domain, Hadamard, SideKernels, Widths};
 pub use geometry::{Arrangement, Span, Tensor};

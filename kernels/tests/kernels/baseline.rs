@@ -3,7 +3,7 @@
 use crate::common::{Random, fresh, gpu, read, upload, values};
 use kvplan_core::codec::Codec;
 use kvplan_kernels::gpu::{Dispatch, block_on};
-use kvplan_kernels::op::{Addressing, Beside, CODECS, Cache, CodecKernels, Shape, Span, Tensor};
+use kvplan_kernels::op::{Addressing, Beside, CODECS, Cache, CodecKernels, Shape, Span, Tensor, launch};
 use kvplan_kernels::shader::Shader;
 
 #[expect(unreachable_pub, reason = "generated for whoever takes it in")]
@@ -81,9 +81,9 @@ fn a_head_to_an_invocation_attends_to_the_same() {
         let cache = Cache::new(&k, &v, &lengths);
         block_on(gpu().run(&shape.decode(kernels, &q, cache, &parts, &want).unwrap())).unwrap();
         let params = shape.params(kernels, &Addressing::default()).unwrap();
-        let launch = Dispatch::new(baseline("decode", kernels.decode).unwrap()).params(params.bytes());
+        let by_head = launch(baseline("decode", kernels.decode).unwrap(), &params);
         let buffers = [&q, &k, &v, &lengths, &lengths, &lengths, &got];
-        block_on(gpu().run(&[launch.buffers(buffers).invocations(6)])).unwrap();
+        block_on(gpu().run(&[by_head.buffers(buffers).invocations(6)])).unwrap();
         let [got, want] = [&got, &want].map(|buffer| block_on(gpu().read_values(buffer)).unwrap());
         assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-4), "{codec}");
     }

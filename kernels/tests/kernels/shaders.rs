@@ -31,5 +31,8 @@ fn workgroup_sizes_bindings_and_constants_are_read_from_the_shaders() {
     assert_eq!(copy.bindings[0].size, Size::Fixed { bytes: 16 });
     assert_eq!(copy.bindings[1].size, Size::Runtime { stride: 16 });
     assert_eq!(attention::decode::Q8_0.constant("SPLIT"), Some(256));
-    assert_eq!(attention::decode::Q8_0.overrides, ["GROUP"]);
+    assert_eq!(
+        attention::decode::Q8_0.overrides,
+        ["RING", "PAGED", "k_PAGES", "v_PAGES", "GROUP", "NEIGHBOURS", "HEADS", "TOKENS"]
+    );
 }

@@ -1,12 +1,17 @@
 // One query per sequence over a packed cache, the tokens split over workgroups; `attention/merge` joins the parts.
 //
-// A workgroup takes one sequence, one KV head, up to GROUP of its query heads, and SPLIT tokens. Each K and V element is
-// decoded once for the whole group of heads, which is what grouped queries save. Scores: one invocation per token.
-// Output: neighbouring invocations take neighbouring columns, so V is read in order; the invocations left over take
-// other tokens, and their sums are joined at the end. A split is one softmax: no rescaling inside it.
+// A workgroup takes one sequence, SPLIT tokens and up to four query heads: of one KV head, or of neighbouring KV heads
+// that have fewer. An invocation takes four columns of four elements, the same ones of every token it sees, so that its
+// share of the queries and of the sums stays in registers and each packed word is read and decoded once for all heads of
+// a group. Neighbours take neighbouring columns; those left over take other tokens. What goes through workgroup memory: a
+// token's shares of a score, its weight, and at the end the sums of invocations that took the same columns. A split is
+// one softmax: no rescaling inside.
 //
-// On a GPU the bound is the cache's bytes: every packed word is fetched once per group of heads, and the splits keep all
-// processors busy whatever the number of sequences.
+// A step is a vector of four scores: one token under four heads, two under two, four under one.
+//
+// On a GPU the bound is the cache's bytes: neighbours read in order, several loads are under way in each invocation, and
+// the splits keep all processors busy whatever the number of sequences. Workgroups go by heads first: those that run at
+// the same time read neighbouring bytes of the same tokens.
 
 #import shared/attention
 
@@ -23,131 +28,241 @@
 #import kv/*.key as k
 #import kv/*.value as v
 
-const LANES: u32 = 128u;
+const LANES: u32 = 32u;
 const SPLIT: u32 = 256u;
-const MAX_GROUP: u32 = 4u;
-const MAX_HEAD_DIM: u32 = 512u;
+// Four columns of four for each invocation.
+const MAX_HEAD_DIM: u32 = 16u * LANES;
+const SHARES: u32 = 512u;
+const LEADERS: u32 = 4u;
 
-// Query heads a workgroup takes: 1, 2 or 4.
+// Query heads of a KV head, and KV heads, that a workgroup takes: 1, 2 or 4 in all. Several KV heads have all their query
+// heads here.
 override GROUP: u32 = 4u;
+override NEIGHBOURS: u32 = 1u;
+override HEADS: u32 = GROUP * NEIGHBOURS;
+// Tokens of a step.
+override TOKENS: u32 = 4u / HEADS;
 
-var<workgroup> queries: array<vec4<f32>, MAX_GROUP * MAX_HEAD_DIM / 4u>;
-// A token's scores, then weights: one component per query head.
+// Shares of a tile's scores; at the end, of one head's sums.
+var<workgroup> shares: array<vec4<f32>, SHARES>;
+// A step's scores, then weights.
 var<workgroup> weights: array<vec4<f32>, SPLIT>;
-var<workgroup> shared_lanes: array<vec4<f32>, LANES>;
+var<workgroup> lanes: array<vec4<f32>, LANES>;
+var<workgroup> leaders: array<vec4<f32>, LEADERS>;
 
-fn reduce_max(lane: u32, value: vec4<f32>) -> vec4<f32> {
-    shared_lanes[lane] = value;
-    workgroupBarrier();
-    for (var step = LANES / 2u; step > 0u; step /= 2u) {
-        if lane < step {
-            shared_lanes[lane] = max(shared_lanes[lane], shared_lanes[lane + step]);
-        }
-        workgroupBarrier();
+// This invocation's columns, the queries in them and the sums: four of each head.
+var<private> columns: array<u32, 4>;
+var<private> queries: array<vec4<f32>, 16>;
+var<private> sums: array<vec4<f32>, 16>;
+
+// This invocation's share of the dot products of one key with the queries of the heads from `first` on.
+fn dots(record: Record, first: u32) -> vec4<f32> {
+    let at = first * 4u;
+    let a = k_load4(record, columns[0] * 4u);
+    let b = k_load4(record, columns[1] * 4u);
+    let c = k_load4(record, columns[2] * 4u);
+    let d = k_load4(record, columns[3] * 4u);
+    var score = vec4<f32>(0.0f);
+    score.x = dot(a, queries[at + 0u]) + dot(b, queries[at + 1u]) + dot(c, queries[at + 2u]) + dot(d, queries[at + 3u]);
+    if GROUP > 1u {
+        score.y = dot(a, queries[at + 4u]) + dot(b, queries[at + 5u]) + dot(c, queries[at + 6u]) + dot(d, queries[at + 7u]);
     }
-    let result = shared_lanes[0];
-    workgroupBarrier();
-    return result;
+    if GROUP > 2u {
+        score.z = dot(a, queries[at + 8u]) + dot(b, queries[at + 9u]) + dot(c, queries[at + 10u]) + dot(d, queries[at + 11u]);
+        score.w = dot(a, queries[at + 12u]) + dot(b, queries[at + 13u]) + dot(c, queries[at + 14u]) + dot(d, queries[at + 15u]);
+    }
+    return score;
 }
 
-fn reduce_sum(lane: u32, value: vec4<f32>) -> vec4<f32> {
-    shared_lanes[lane] = value;
-    workgroupBarrier();
-    for (var step = LANES / 2u; step > 0u; step /= 2u) {
-        if lane < step {
-            shared_lanes[lane] += shared_lanes[lane + step];
-        }
-        workgroupBarrier();
+// Adds one value under the weights of the heads from `first` on.
+fn add(record: Record, first: u32, weight: vec4<f32>) {
+    let at = first * 4u;
+    let a = v_load4(record, columns[0] * 4u);
+    let b = v_load4(record, columns[1] * 4u);
+    let c = v_load4(record, columns[2] * 4u);
+    let d = v_load4(record, columns[3] * 4u);
+    sums[at + 0u] += weight.x * a;
+    sums[at + 1u] += weight.x * b;
+    sums[at + 2u] += weight.x * c;
+    sums[at + 3u] += weight.x * d;
+    if GROUP > 1u {
+        sums[at + 4u] += weight.y * a;
+        sums[at + 5u] += weight.y * b;
+        sums[at + 6u] += weight.y * c;
+        sums[at + 7u] += weight.y * d;
     }
-    let result = shared_lanes[0];
-    workgroupBarrier();
-    return result;
+    if GROUP > 2u {
+        sums[at + 8u] += weight.z * a;
+        sums[at + 9u] += weight.z * b;
+        sums[at + 10u] += weight.z * c;
+        sums[at + 11u] += weight.z * d;
+        sums[at + 12u] += weight.w * a;
+        sums[at + 13u] += weight.w * b;
+        sums[at + 14u] += weight.w * c;
+        sums[at + 15u] += weight.w * d;
+    }
 }
 
-@compute @workgroup_size(128)
+// The invocation's share of one head's sums, by column.
+fn share(head: u32, column: u32) -> vec4<f32> {
+    return select(
+        select(sums[column], sums[4u + column], head == 1u),
+        select(sums[8u + column], sums[12u + column], head == 3u),
+        head > 1u,
+    );
+}
+
+@compute @workgroup_size(32)
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let per_kv = params.heads / params.kv_heads;
     let tiles = (per_kv + GROUP - 1u) / GROUP;
-    let kv_head = id.y / tiles;
-    let first_in_kv = id.y % tiles * GROUP;
-    let group = min(GROUP, per_kv - first_in_kv);
+    let kv_head = id.x / tiles * NEIGHBOURS;
+    let first_in_kv = id.x % tiles * GROUP;
+    let heads = min(HEADS, NEIGHBOURS * per_kv - first_in_kv);
     let first_head = id.z * params.heads + kv_head * per_kv + first_in_kv;
-    let columns = params.head_dim / 4u;
+    let width = params.head_dim / 4u;
 
     let length = lengths[id.z];
     let oldest = select(0u, length - min(length, params.window), params.window > 0u);
     let end = min(length, params.last);
-    let begin = min(max(oldest, params.first) + id.x * SPLIT, end);
+    let begin = min(max(oldest, params.first) + id.y * SPLIT, end);
     let count = min(SPLIT, end - begin);
+    let newest = begin + max(count, 1u) - 1u;
+    let steps = (count + TOKENS - 1u) / TOKENS;
 
-    for (var i = lane; i < GROUP * columns; i += LANES) {
-        let head = i / columns;
-        queries[i] = select(vec4<f32>(0.0f), q[(first_head + min(head, group - 1u)) * columns + i % columns], head < group);
+    // Invocations to a row, and rows at a time. A column past the row is the last one again under a query of zeros.
+    let across = (width + 3u) / 4u;
+    let slices = LANES / across;
+    let slice = lane / across;
+    let first_column = lane % across;
+    let takes = slice < slices;
+    for (var i = 0u; i < 4u; i++) {
+        let column = first_column + i * across;
+        columns[i] = min(column, width - 1u);
+        for (var head = 0u; head < HEADS; head++) {
+            let query = q[(first_head + min(head, heads - 1u)) * width + columns[i]];
+            queries[head * 4u + i] = select(vec4<f32>(0.0f), query, column < width);
+        }
     }
-    workgroupBarrier();
 
     var highest = vec4<f32>(LOWEST);
-    for (var t = lane; t < count; t += LANES) {
-        let record = k_record(place(id.z, begin + t, length), kv_head);
-        var score = vec4<f32>(0.0f);
-        for (var c = 0u; c < columns; c++) {
-            let key = k_load4(record, c * 4u);
-            score.x += dot(key, queries[c]);
-            if GROUP > 1u {
-                score.y += dot(key, queries[columns + c]);
-            }
-            if GROUP > 2u {
-                score.z += dot(key, queries[2u * columns + c]);
-                score.w += dot(key, queries[3u * columns + c]);
+    let tile_steps = SHARES / across;
+    for (var tile = 0u; tile < steps; tile += tile_steps) {
+        let some = min(tile_steps, steps - tile);
+        if takes {
+            for (var s = slice; s < some; s += slices) {
+                let t = begin + (tile + s) * TOKENS;
+                var score = dots(k_record(place(id.z, t, length), kv_head), 0u);
+                if GROUP == 2u {
+                    let second = place(id.z, min(t + 1u / NEIGHBOURS, newest), length);
+                    score = vec4<f32>(score.xy, dots(k_record(second, kv_head + NEIGHBOURS - 1u), 2u * (NEIGHBOURS - 1u)).xy);
+                }
+                if GROUP == 1u {
+                    let second = place(id.z, min(t + 1u / NEIGHBOURS, newest), length);
+                    let third = place(id.z, min(t + 2u / NEIGHBOURS, newest), length);
+                    let fourth = place(id.z, min(t + 3u / NEIGHBOURS, newest), length);
+                    score.y = dots(k_record(second, kv_head + 1u % NEIGHBOURS), 1u % NEIGHBOURS).x;
+                    score.z = dots(k_record(third, kv_head + 2u % NEIGHBOURS), 2u % NEIGHBOURS).x;
+                    score.w = dots(k_record(fourth, kv_head + 3u % NEIGHBOURS), 3u % NEIGHBOURS).x;
+                }
+                shares[s * across + first_column] = score;
             }
         }
-        score *= params.scale;
-        weights[t] = score;
-        highest = max(highest, score);
+        workgroupBarrier();
+        for (var s = lane; s < some; s += LANES) {
+            var score = vec4<f32>(0.0f);
+            for (var i = 0u; i < across; i++) {
+                score += shares[s * across + i];
+            }
+            let t = (tile + s) * TOKENS;
+            let token = t + vec4<u32>(0u, 1u, 2u, 3u) / HEADS;
+            score = select(vec4<f32>(LOWEST), score * params.scale, token < vec4<u32>(count));
+            weights[tile + s] = score;
+            highest = max(highest, score);
+        }
+        workgroupBarrier();
     }
-    let top = reduce_max(lane, highest);
+
+    // The highest score of each head: of some invocations, then of all.
+    lanes[lane] = highest;
+    workgroupBarrier();
+    if lane < LEADERS {
+        for (var other = lane; other < LANES; other += LEADERS) {
+            highest = max(highest, lanes[other]);
+        }
+        leaders[lane] = highest;
+    }
+    workgroupBarrier();
+    var top = max(max(leaders[0], leaders[1]), max(leaders[2], leaders[3]));
+    if TOKENS > 1u {
+        top = max(top, top.zwxy);
+    }
+    if TOKENS == 4u {
+        top = max(top, top.yxwz);
+    }
     var sum = vec4<f32>(0.0f);
-    for (var t = lane; t < count; t += LANES) {
-        let weight = exp(weights[t] - top);
-        weights[t] = weight;
+    for (var s = lane; s < steps; s += LANES) {
+        let score = weights[s];
+        let weight = select(exp(score - top), vec4<f32>(0.0f), score == vec4<f32>(LOWEST));
+        weights[s] = weight;
         sum += weight;
     }
-    let total = reduce_sum(lane, sum);
+    lanes[lane] = sum;
+    workgroupBarrier();
 
-    let slices = LANES / columns;
-    let column = lane % columns;
-    let slice = lane / columns;
-    var o0 = vec4<f32>(0.0f);
-    var o1 = vec4<f32>(0.0f);
-    var o2 = vec4<f32>(0.0f);
-    var o3 = vec4<f32>(0.0f);
-    if slice < slices {
-        for (var t = slice; t < count; t += slices) {
-            let value = v_load4(v_record(place(id.z, begin + t, length), kv_head), column * 4u);
-            let weight = weights[t];
-            o0 += weight.x * value;
-            if GROUP > 1u {
-                o1 += weight.y * value;
+    if takes {
+        for (var s = slice; s < steps; s += slices) {
+            let weight = weights[s];
+            let t = begin + s * TOKENS;
+            add(v_record(place(id.z, t, length), kv_head), 0u, weight);
+            if GROUP == 2u {
+                let second = place(id.z, min(t + 1u / NEIGHBOURS, newest), length);
+                add(v_record(second, kv_head + NEIGHBOURS - 1u), 2u * (NEIGHBOURS - 1u), weight.zwxy);
             }
-            if GROUP > 2u {
-                o2 += weight.z * value;
-                o3 += weight.w * value;
+            if GROUP == 1u {
+                let second = place(id.z, min(t + 1u / NEIGHBOURS, newest), length);
+                let third = place(id.z, min(t + 2u / NEIGHBOURS, newest), length);
+                let fourth = place(id.z, min(t + 3u / NEIGHBOURS, newest), length);
+                add(v_record(second, kv_head + 1u % NEIGHBOURS), 1u % NEIGHBOURS, weight.yyyy);
+                add(v_record(third, kv_head + 2u % NEIGHBOURS), 2u % NEIGHBOURS, weight.zzzz);
+                add(v_record(fourth, kv_head + 3u % NEIGHBOURS), 3u % NEIGHBOURS, weight.wwww);
             }
         }
     }
-    for (var head = 0u; head < GROUP; head++) {
-        shared_lanes[lane] = select(select(o0, o1, head == 1u), select(o2, o3, head == 3u), head > 1u);
-        workgroupBarrier();
-        let part = ((first_head + head) * params.splits + params.first_split + id.x) * (columns + 1u);
-        if head < group && lane < columns {
-            var joined = shared_lanes[lane];
-            for (var other = 1u; other < slices; other++) {
-                joined += shared_lanes[other * columns + lane];
-            }
-            parts[part + lane] = joined;
+    var total = vec4<f32>(0.0f);
+    if lane == 0u {
+        for (var other = 0u; other < LANES; other++) {
+            total += lanes[other];
         }
-        if head < group && lane == 0u {
-            parts[part + columns] = vec4<f32>(top[head], total[head], 0.0f, 0.0f);
+        if TOKENS > 1u {
+            total += total.zwxy;
+        }
+        if TOKENS == 4u {
+            total += total.yxwz;
+        }
+    }
+    for (var head = 0u; head < HEADS; head++) {
+        if takes {
+            for (var i = 0u; i < 4u; i++) {
+                let column = first_column + i * across;
+                if column < width {
+                    shares[slice * width + column] = share(head, i);
+                }
+            }
+        }
+        workgroupBarrier();
+        let part = ((first_head + head) * params.splits + params.first_split + id.y) * (width + 1u);
+        if head < heads {
+            for (var c = lane; c < width; c += LANES) {
+                var joined = shares[c];
+                for (var other = 1u; other < slices; other++) {
+                    joined += shares[other * width + c];
+                }
+                parts[part + c] = joined;
+            }
+            if lane == 0u {
+                parts[part + width] = vec4<f32>(top[head], total[head], 0.0f, 0.0f);
+            }
         }
         workgroupBarrier();
     }

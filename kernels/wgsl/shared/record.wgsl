@@ -2,10 +2,13 @@
 
 #import shared/place
 
+// Whether slots may be laid out together; told it is not, a pipeline goes without the divisions.
+override kv_PAGES: bool = true;
+
 fn kv_record(at: Place, head: u32) -> Record {
     var page = at.slot;
     var inside = 0u;
-    if params.kv_side.page_tokens > 1u {
+    if kv_PAGES && params.kv_side.page_tokens > 1u {
         page = at.slot / params.kv_side.page_tokens;
         inside = at.slot % params.kv_side.page_tokens;
     }

@@ -1,12 +1,17 @@
 #import shared/place
 
+// Whether the cache may be a ring, or behind a block table. A pipeline that is told it is neither goes without the
+// divisions: some drivers work out both sides of every branch.
+override RING: bool = true;
+override PAGED: bool = true;
+
 // The slot of a sequence's token: contiguous, a ring, or through the block table.
 fn slot(sequence: u32, token: u32) -> u32 {
     var at = token - params.first;
-    if params.ring > 0u {
+    if RING && params.ring > 0u {
         at = at % params.ring;
     }
-    if params.page_size > 0u {
+    if PAGED && params.page_size > 0u {
         let page = table[sequence * params.pages + at / params.page_size];
         return page * params.page_size + at % params.page_size;
     }

@@ -3,8 +3,8 @@ use crate::cpu::kv::{Decoder, Packed};
 use crate::cpu::shared::place;
 use crate::shader::{self, Attention};
 
-/// `attention/decode.wgsl`. `GROUP` changes which workgroup a head belongs to and nothing else, so heads are walked one
-/// by one.
+/// `attention/decode.wgsl`. `GROUP` and `NEIGHBOURS` change which workgroup a head belongs to and nothing else, so heads
+/// are walked one by one.
 #[expect(clippy::too_many_arguments, reason = "one per binding")]
 pub fn decode(
     key: &Decoder,
