@@ -353,9 +353,15 @@ impl SideKernels {
         let shader = self.dequantize;
         let params = self.packed(tensor, beside.span(shader, self.side)?)?;
         self.room(shader, tensor, src, dst)?;
-        let unit = u64::from(shader.constant("UNIT").unwrap_or(1));
-        let launch = Dispatch::new(shader).params(params.bytes()).buffers([src, beside.or(src), dst]);
-        Ok(launch.invocations(tensor.elements() / unit))
+        let constant = |name| u64::from(shader.constant(name).unwrap_or(1));
+        let columns = u64::from(tensor.heads) * u64::from(tensor.head_dim) / constant("UNIT");
+        let runs = u64::from(tensor.tokens).div_ceil(constant("RUN"));
+        let mut launch = Dispatch::new(shader).params(params.bytes()).buffers([src, beside.or(src), dst]);
+        // As `super::launch` does for attention.
+        if shader.overrides.contains(&"src_PAGES") {
+            launch = launch.constant("src_PAGES", u32::from(params.src_side.page_tokens > 1));
+        }
+        Ok(launch.invocations(runs * columns))
     }
 
     /// Parameters of `dequantize/rows`.
