@@ -19,6 +19,7 @@
 mod formats;
 mod info;
 mod layout;
+pub mod measured;
 mod reference;
 mod table;
 pub mod tables;
