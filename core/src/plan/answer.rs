@@ -4,7 +4,7 @@ use super::decimal::{Decimal, gcd};
 use super::request::Request;
 use super::weights::WeightsShown;
 use crate::cache::Role;
-use crate::engine::{Engine, Report, Reservation, Scenario, StoreLine, payload};
+use crate::engine::{Carriers, Engine, Report, Reservation, Scenario, StoreLine, payload};
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule, Term};
 use crate::placement::{DeviceShown, FitShown};
@@ -164,6 +164,9 @@ pub struct StoreShown {
     pub rule: &'static str,
     /// How sure.
     pub basis: Basis,
+    /// Which of the model's layers these are; not part of the JSON.
+    #[serde(skip)]
+    pub carriers: Carriers,
 }
 
 impl Plan {
@@ -196,6 +199,7 @@ impl Plan {
                 allocated_bytes: line.allocated,
                 rule: line.rule.id,
                 basis: line.basis,
+                carriers: line.carriers,
             });
         }
         let (allocated, free) = match reservation.pool {

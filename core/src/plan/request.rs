@@ -166,6 +166,14 @@ pub struct EngineRequest {
     pub options: Map<String, Value>,
 }
 
+impl EngineRequest {
+    /// An engine with the defaults of its command line.
+    #[must_use]
+    pub fn default_of(name: EngineName) -> Self {
+        Self { name, version: None, options: Map::new() }
+    }
+}
+
 impl JsonSchema for EngineRequest {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Engine".into()

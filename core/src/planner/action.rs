@@ -4,7 +4,7 @@ use super::field::Field;
 use super::state::{Figure, Lens, Tab, Units};
 use crate::cache::Knob;
 use crate::engine::EngineName;
-use crate::plan::{HardwareEntry, ModelRef, Request};
+use crate::plan::{HardwareEntry, ModelRef, Request, WeightsRequest};
 use serde_json::Value;
 
 /// One thing a person does.
@@ -46,6 +46,8 @@ pub enum Action {
     },
     /// The pointer or the key was let go.
     Settle,
+    /// Other weights; `None` for none.
+    Weights(Option<WeightsRequest>),
     /// Other devices.
     Devices(Vec<HardwareEntry>),
     /// What is set becomes plan A.
@@ -82,6 +84,7 @@ impl Action {
             | Self::Cache { .. }
             | Self::Set { .. }
             | Self::Settle
+            | Self::Weights(_)
             | Self::Devices(_)
             | Self::Pin
             | Self::Unpin

@@ -9,12 +9,14 @@
 //! - [`action`]: what can happen, as data.
 //! - [`history`]: undo and redo; a drag or a burst of keys is one step.
 //! - [`link`]: the state as one short line of text, with the versions of rules and data it was made under.
+//! - [`view`]: what the panels show, ready to be drawn.
 
 pub mod action;
 pub mod field;
 pub mod history;
 pub mod link;
 pub mod state;
+pub mod view;
 
 pub use action::{Action, Effect};
 pub use field::{Field, Unit};
@@ -22,10 +24,10 @@ pub use state::{Figure, Lens, Part, State, Tab, Units, View};
 
 use crate::engine::EngineName;
 use crate::error::PlanError;
-use crate::plan::{self, EngineRequest, ModelRef, Plan, Request};
+use crate::plan::{self, EngineRequest, ModelRef, Plan, Request, WeightsRequest};
 use crate::spec::ModelSpec;
+use crate::weights::WeightFormat;
 use history::History;
-use serde_json::Map;
 use std::borrow::Cow;
 
 /// A state with its history, and the model it names, understood once.
@@ -106,7 +108,10 @@ impl Planner {
             Action::Adopt(request) => next.request = *request,
             Action::Engine(name) => set_engine(&mut next.request, name, &mut effect),
             Action::EngineOption { name, value } => {
-                let engine = next.request.engine.get_or_insert_with(|| engine_request(EngineName::default()));
+                let engine = next
+                    .request
+                    .engine
+                    .get_or_insert_with(|| EngineRequest::default_of(EngineName::default()));
                 match value {
                     Some(value) => engine.options.insert(name, value),
                     None => engine.options.remove(&name),
@@ -119,6 +124,10 @@ impl Planner {
             Action::Set { field, to } | Action::Drag { field, to } => {
                 field.set(&mut next.request, to)?;
                 field::unshadow(&mut next.request, field, &mut effect);
+            }
+            Action::Weights(weights) => {
+                check_weights(weights.as_ref())?;
+                next.request.weights = weights;
             }
             Action::Devices(devices) => next.request.hardware = devices,
             Action::Pin => next.pinned = Some(Box::new(next.request.clone())),
@@ -179,8 +188,15 @@ impl Planner {
     }
 }
 
-fn engine_request(name: EngineName) -> EngineRequest {
-    EngineRequest { name, version: None, options: Map::new() }
+/// A format that does not exist is no input; one that does not suit the model is a plan's matter.
+fn check_weights(weights: Option<&WeightsRequest>) -> Result<(), PlanError> {
+    match weights {
+        Some(WeightsRequest::Format(name)) if WeightFormat::parse(name).is_none() => {
+            let message = format!("no weight format `{name}`; known: {}", WeightFormat::names().join(", "));
+            Err(PlanError::invalid("weights.format", message).with_value(name.as_str()))
+        }
+        Some(WeightsRequest::Format(_) | WeightsRequest::Bytes(_)) | None => Ok(()),
+    }
 }
 
 /// Another engine; the options of the last one mean nothing to it.
@@ -188,7 +204,7 @@ fn set_engine(request: &mut Request, name: EngineName, effect: &mut Effect) {
     if request.engine.as_ref().is_some_and(|engine| engine.name == name) {
         return;
     }
-    if let Some(last) = request.engine.replace(engine_request(name)) {
+    if let Some(last) = request.engine.replace(EngineRequest::default_of(name)) {
         effect.dropped.extend(last.options.into_iter().map(|(option, _)| option));
     }
 }

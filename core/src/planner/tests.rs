@@ -58,6 +58,7 @@ fn an_invalid_input_is_an_error_and_changes_nothing() {
         Action::Cache { knob: Knob::V, codec: Some("q9_0".into()) },
         Action::EngineOption { name: "n_ctxx".into(), value: Some(json!(1)) },
         Action::EngineOption { name: "n_ubatch".into(), value: Some(json!("many")) },
+        Action::Weights(Some(WeightsRequest::Format("Q9_Z".into()))),
     ] {
         planner.update(action.clone()).expect_err(&format!("{action:?}"));
         assert_eq!(*planner.state(), before);
@@ -190,6 +191,8 @@ fn actions() -> impl Strategy<Value = Action> {
             .prop_map(|(name, n)| Action::EngineOption { name: name.into(), value: n.map(Into::into) }),
         (knob, proptest::option::of(codec))
             .prop_map(|(knob, codec)| Action::Cache { knob, codec: codec.map(Into::into) }),
+        proptest::sample::select(vec!["Q4_K_M", "bf16", "awq", "Q9_Z"])
+            .prop_map(|name| Action::Weights(Some(WeightsRequest::Format(name.into())))),
         (field.clone(), number.clone()).prop_map(|(field, to)| Action::Set { field, to }),
         (field, number).prop_map(|(field, to)| Action::Drag { field, to }),
         proptest::sample::select(vec![

@@ -37,9 +37,33 @@ impl fmt::Display for Binary {
     }
 }
 
+/// A count with its thousands apart: `147456` as `147,456`.
+///
+/// ```
+/// # use kvplan_core::unit::grouped;
+/// assert_eq!(grouped(147_456), "147,456");
+/// ```
+#[must_use]
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!([0, 999, 1000, 19_327_352_832].map(grouped), ["0", "999", "1,000", "19,327,352,832"]);
+    }
 
     fn shown(n: u64) -> String {
         Binary(Bytes::new(n)).to_string()

@@ -6,7 +6,7 @@
 mod fmt;
 mod parse;
 
-pub use fmt::Binary;
+pub use fmt::{Binary, grouped};
 pub use parse::{ParseQuantityError, parse_bytes, parse_tokens};
 
 use serde::{Deserialize, Serialize};

@@ -10,6 +10,7 @@ pub(crate) use table::{Align, Table};
 use anstyle::{AnsiColor, Style};
 use kvplan_core::error::PlanError;
 use kvplan_core::unit::Bytes;
+pub(crate) use kvplan_core::unit::grouped;
 use std::io::Write as _;
 
 /// Emphasis.
@@ -20,19 +21,6 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// What deserves a second look.
 pub(crate) const NOTE: Style = AnsiColor::Yellow.on_default();
-
-/// `147456` as `147,456`.
-pub(crate) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
 
 /// `n thing` or `n things`.
 pub(crate) fn count(n: u64, thing: &str) -> String {
@@ -83,14 +71,6 @@ pub(crate) fn wrapped(text: &str, indent: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!(
-            [grouped(0), grouped(999), grouped(1000), grouped(19_327_352_832)],
-            ["0", "999", "1,000", "19,327,352,832"]
-        );
-    }
 
     #[test]
     fn long_lines_wrap_at_80_columns_under_their_indent() {

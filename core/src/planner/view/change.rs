@@ -1,0 +1,104 @@
+//! The last change, and what it did to the figures.
+
+use super::text::{difference, grouped};
+use crate::plan::{HardwareEntry, ModelRef, Plan, Request, WeightsRequest};
+use crate::planner::field::{Field, Unit};
+use crate::planner::state::View;
+use crate::unit::Bytes;
+use strum::IntoEnumIterator as _;
+
+/// What differs between two requests, in words: `context 65,536 → 131,072`.
+#[must_use]
+pub fn differences(before: &Request, now: &Request, view: View) -> Vec<String> {
+    let mut out = Vec::new();
+    let engine = |request: &Request| request.engine.as_ref().map_or_else(String::new, |e| e.name.to_string());
+    let mut put = |name: &str, from: String, to: String| {
+        if from != to {
+            let or = |text: String| if text.is_empty() { "default".to_owned() } else { text };
+            out.push(format!("{name} {} → {}", or(from), or(to)));
+        }
+    };
+    if before.model != now.model {
+        put("model", model(before), model(now));
+    }
+    put("engine", engine(before), engine(now));
+    for (name, of) in CODECS {
+        let text = |request: &Request| of(request).unwrap_or_default();
+        put(name, text(before), text(now));
+    }
+    for field in Field::iter() {
+        let text = |request: &Request| field.get(request).map(|n| number(field, n, view)).unwrap_or_default();
+        put(field.label(), text(before), text(now));
+    }
+    if before.hardware != now.hardware {
+        put("devices", devices(&before.hardware), devices(&now.hardware));
+    }
+    put("weights", weights(before, view), weights(now, view));
+    let options = |request: &Request| request.engine.as_ref().map(|engine| engine.options.clone());
+    if out.is_empty() && options(before) != options(now) {
+        out.push("engine options".to_owned());
+    }
+    out
+}
+
+type Codec = fn(&Request) -> Option<String>;
+
+const CODECS: [(&str, Codec); 5] = [
+    ("cache K", |r| r.cache.k.clone().or_else(|| r.cache.kv.clone())),
+    ("cache V", |r| r.cache.v.clone().or_else(|| r.cache.kv.clone())),
+    ("index keys", |r| r.cache.indexer.clone()),
+    ("state", |r| r.cache.state.clone()),
+    ("conv state", |r| r.cache.conv.clone()),
+];
+
+/// A number as its field counts it.
+#[must_use]
+pub fn number(field: Field, n: u64, view: View) -> String {
+    match field.unit() {
+        Unit::Tokens | Unit::Count => grouped(n),
+        Unit::Bytes => super::text::bytes(Bytes::new(n), view),
+    }
+}
+
+/// A model's id, or that it was carried in a file.
+fn model(request: &Request) -> String {
+    match &request.model {
+        ModelRef::Id(id) => id.clone(),
+        ModelRef::Hf(_) => "a config.json".to_owned(),
+        ModelRef::Gguf(_) => "a GGUF header".to_owned(),
+        ModelRef::Spec(_) => "a model spec".to_owned(),
+    }
+}
+
+/// `2 × rtx-5090 + CPU`, in order.
+#[must_use]
+pub fn devices(hardware: &[HardwareEntry]) -> String {
+    let one = |entry: &HardwareEntry| match entry.count {
+        1 => entry.device.clone(),
+        n => format!("{n} × {}", entry.device),
+    };
+    hardware.iter().map(one).collect::<Vec<_>>().join(" + ")
+}
+
+/// What a request's weights are: `Q4_K_M`, `15.5 GiB`.
+#[must_use]
+pub fn weights(request: &Request, view: View) -> String {
+    match &request.weights {
+        None => String::new(),
+        Some(WeightsRequest::Format(format)) => format.clone(),
+        Some(WeightsRequest::Bytes(bytes)) => super::text::bytes(Bytes::new(*bytes), view),
+    }
+}
+
+/// The line: what changed, and how the reserved bytes did.
+#[must_use]
+pub fn line(before: (&Request, Option<&Plan>), now: (&Request, Option<&Plan>), view: View) -> String {
+    let mut out = differences(before.0, now.0, view).join(", ");
+    if let (Some(then), Some(now)) = (before.1, now.1)
+        && then.kv.allocated_bytes != now.kv.allocated_bytes
+    {
+        out.push_str("    KV ");
+        out.push_str(&difference(then.kv.allocated_bytes, now.kv.allocated_bytes, view));
+    }
+    out
+}

@@ -1,0 +1,160 @@
+//! Two lines: does it fit, what binds, what next.
+
+use super::text::{bytes, grouped};
+use crate::engine::Report;
+use crate::error::{ErrorKind, PlanError};
+use crate::placement::{BoundBy, State as FitState};
+use crate::plan::Plan;
+use crate::planner::state::View;
+use crate::unit::Bytes;
+
+/// The one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::IntoStaticStr)]
+#[strum(serialize_all = "UPPERCASE")]
+pub enum Word {
+    /// It fits, whatever is estimated.
+    Fits,
+    /// It fits by less than what is estimated.
+    Barely,
+    /// It does not fit.
+    Over,
+    /// No device was named: a size, no verdict.
+    Needs,
+    /// The model or the request is not understood.
+    Unknown,
+    /// The engine says no.
+    Refused,
+}
+
+impl Word {
+    /// The mark before it.
+    #[must_use]
+    pub const fn mark(self) -> char {
+        match self {
+            Self::Fits => '✓',
+            Self::Barely => '≈',
+            Self::Over => '✗',
+            Self::Needs => '·',
+            Self::Unknown => '?',
+            Self::Refused => '⊘',
+        }
+    }
+}
+
+/// The headline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Headline {
+    /// The one word.
+    pub word: Word,
+    /// What is so.
+    pub first: String,
+    /// What binds, and the next step.
+    pub second: String,
+}
+
+/// The headline of an answer.
+#[must_use]
+pub fn headline(answer: Result<&Plan, &PlanError>, view: View) -> Headline {
+    match answer {
+        Ok(plan) => of_plan(plan, view),
+        Err(error) => of_error(error),
+    }
+}
+
+fn of_plan(plan: &Plan, view: View) -> Headline {
+    let fit = &plan.fit;
+    let device = fit.device.as_deref().unwrap_or("the machine");
+    let spare = fit.spare_bytes.unwrap_or_default();
+    let size = |n: u64| bytes(Bytes::new(n), view);
+    let what = conversations(plan);
+    let edge = edge(plan);
+    match fit.state {
+        FitState::Unknown => Headline {
+            word: Word::Needs,
+            first: format!("{} for the cache. {what}.", bytes(plan.kv.allocated_bytes, view)),
+            second: pool(plan).unwrap_or_else(|| "Name a device to see whether it fits.".to_owned()),
+        },
+        FitState::Fits => Headline {
+            word: Word::Fits,
+            first: format!("{} to spare on {device}. {what}.", size(spare.unsigned_abs())),
+            second: pool(plan).unwrap_or(edge),
+        },
+        FitState::Barely => Headline {
+            word: Word::Barely,
+            first: format!(
+                "{} to spare on {device}, but ±{} is estimated. {what}.",
+                size(spare.unsigned_abs()),
+                bytes(fit.doubt_bytes.unwrap_or_default(), view)
+            ),
+            second: pool(plan).unwrap_or(edge),
+        },
+        FitState::Over => Headline {
+            word: Word::Over,
+            first: format!("Does not fit: {} over on {device}. {what}.", size(spare.unsigned_abs())),
+            second: match fit.max_context {
+                Some(0) => "No context fits: smaller weights, more memory, or layers in RAM.".to_owned(),
+                Some(most) => format!("{} tokens fit.", grouped(most)),
+                None => String::new(),
+            },
+        },
+    }
+}
+
+fn conversations(plan: &Plan) -> String {
+    let context = grouped(plan.context.get());
+    match plan.sequences {
+        1 => format!("One {context}-token conversation"),
+        n => format!("{} conversations of {context} tokens", grouped(n)),
+    }
+}
+
+/// Where a longer context ends, and at what.
+fn edge(plan: &Plan) -> String {
+    let Some(most) = plan.fit.max_context else { return String::new() };
+    let tokens = grouped(most);
+    match plan.fit.bound_by {
+        Some(BoundBy::Memory) => format!("Memory runs out at {tokens} tokens."),
+        Some(BoundBy::Model) => format!("The model's own limit is {tokens} tokens."),
+        Some(BoundBy::Engine) => format!("The engine takes up to {tokens} tokens."),
+        None => String::new(),
+    }
+}
+
+/// What an engine with a pool will print about it.
+fn pool(plan: &Plan) -> Option<String> {
+    plan.kv.pool_free_bytes?;
+    match &plan.kv.engine_report {
+        Report::Vllm(report) => {
+            let tokens = grouped(report.kv_cache_tokens?);
+            let times = report.max_concurrency?;
+            Some(format!("Holds {times:.2} conversations; vLLM will print {tokens} tokens, {times:.2}x."))
+        }
+        Report::Sglang(report) => {
+            Some(format!("SGLang will print max_total_num_tokens={}.", report.max_total_num_tokens))
+        }
+        Report::None | Report::LlamaCpp(_) | Report::TensorRtLlm(_) => None,
+    }
+}
+
+fn of_error(error: &PlanError) -> Headline {
+    let field = if error.field.is_empty() { String::new() } else { format!(" ({})", error.field) };
+    match error.kind {
+        ErrorKind::EngineRefuses => Headline {
+            word: Word::Refused,
+            first: error.message.clone(),
+            second: format!("The engine itself would stop here{field}. Undo takes it back."),
+        },
+        ErrorKind::MissingField => Headline {
+            word: Word::Unknown,
+            first: error.message.clone(),
+            second: format!("One number is missing{field}."),
+        },
+        ErrorKind::UnknownModel | ErrorKind::Unsupported | ErrorKind::Invalid | ErrorKind::Overflow => {
+            Headline {
+                word: Word::Unknown,
+                first: format!("Cannot be computed: {}", error.message),
+                second: format!("No figure is shown rather than a guess{field}."),
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What the panels show, in the words and the order of both planners: figures with their marks, no drawing.
+//!
+//! - [`words`]: letters, labels, tooltips and growth of the parts of memory.
+//! - [`text`]: byte figures in the chosen unit.
+//! - [`headline`]: does it fit, what binds, what next.
+//! - [`memory`]: a bar a device, by what the bytes are and how they grow.
+//! - [`curve`]: bytes against context, with the capacity and where the context stands.
+//! - [`layers`]: a letter a layer.
+//! - [`table`]: alternatives, each a request that can be taken.
+//! - [`why`]: the arithmetic behind the selected figure.
+//! - [`change`]: what the last action did to the figures.
+
+pub mod change;
+pub mod curve;
+pub mod headline;
+pub mod layers;
+pub mod memory;
+pub mod table;
+pub mod text;
+pub mod why;
+pub mod words;
+
+#[cfg(test)]
+mod tests;

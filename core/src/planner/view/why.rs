@@ -1,0 +1,87 @@
+//! The arithmetic behind the selected figure: a line a term, each with its rule and how sure it is.
+
+use super::layers::part_of_layer;
+use super::memory::part_of;
+use crate::explain::{Basis, Term};
+use crate::plan::Plan;
+use crate::planner::state::{Figure, Part};
+use crate::spec::ModelSpec;
+use crate::unit::Bytes;
+
+/// One term.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What it is: `kv k`.
+    pub label: String,
+    /// How it was computed, numbers put in.
+    pub formula: String,
+    /// What the engine makes of it, where that is a sentence of its own.
+    pub rule: String,
+    /// The figure.
+    pub value: u64,
+    /// Its unit.
+    pub unit: &'static str,
+    /// How sure.
+    pub basis: Basis,
+}
+
+/// The selected figure and what made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// Its name.
+    pub title: String,
+    /// Its bytes; nothing where no figure of the plan is selected (memory of other programs).
+    pub total: Option<Bytes>,
+    /// Its terms, the largest first.
+    pub lines: Vec<Line>,
+}
+
+/// Why the selected figure is what it is, of a plan that was asked to `explain`.
+#[must_use]
+pub fn why(model: &ModelSpec, plan: &Plan, figure: Figure) -> Why {
+    let terms = plan.explain.as_deref().unwrap_or_default();
+    // The engine's own steps come first, then a term a line of the plan.
+    let (steps, of_stores) = terms.split_at(terms.len().saturating_sub(plan.kv.stores.len()));
+    let wanted = match figure {
+        Figure::Cache => None,
+        Figure::Part(part) => Some(part),
+        Figure::Layer(layer) => {
+            usize::try_from(layer).ok().and_then(|layer| part_of_layer(model, plan, layer))
+        }
+    };
+    let mut lines: Vec<Line> = plan
+        .kv
+        .stores
+        .iter()
+        .zip(of_stores)
+        .filter(|(store, _)| wanted.is_none_or(|part| part_of(model, store) == part))
+        .map(|(_, term)| line(term))
+        .collect();
+    lines.sort_by_key(|line| std::cmp::Reverse(line.value));
+    let cached = Some(Bytes::new(lines.iter().fold(0u64, |sum, line| sum.saturating_add(line.value))));
+    let (title, total) = match wanted {
+        None => ("cache".to_owned(), Some(plan.kv.allocated_bytes)),
+        Some(part) => (part.label().to_owned(), cached.filter(|_| is_cache(part))),
+    };
+    if wanted.is_none() {
+        lines.extend(steps.iter().map(line));
+    }
+    Why { title, total, lines }
+}
+
+const fn is_cache(part: Part) -> bool {
+    match part {
+        Part::Full | Part::Window | Part::Compressed | Part::Indexer | Part::State | Part::Cross => true,
+        Part::Weights | Part::Compute | Part::InUse | Part::KeptFree => false,
+    }
+}
+
+/// A store's term has one part, its need; an engine's step is its own formula.
+fn line(term: &Term) -> Line {
+    let (formula, rule) = match term.terms.as_slice() {
+        [needed] => (needed.formula.clone(), term.formula.clone()),
+        _ => (term.formula.clone(), term.rule.to_owned()),
+    };
+    let (label, value, unit, basis) = (term.label.clone(), term.value, term.unit, term.basis);
+    Line { label, formula, rule, value, unit, basis }
+}
