@@ -39,5 +39,6 @@ pub mod planner;
 pub mod reconcile;
 pub mod spec;
 pub mod speed;
+pub mod sweep;
 pub mod unit;
 pub mod weights;

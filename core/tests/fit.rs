@@ -1,7 +1,7 @@
 //! The inverse, held against trying everything: what is found fits, and one more does not.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "an answer that cannot be read has failed")]
 
-use kvplan_core::fit::{Found, Largest, Obstacle, Outcome, Unknown, largest};
+use kvplan_core::fit::{Found, Largest, Obstacle, Outcome, Quantity, Unknown, choices, largest};
 use kvplan_core::placement::{BoundBy, State};
 use kvplan_core::plan::{Plan, Request, plan, resolve_model};
 use proptest::prelude::*;
@@ -188,7 +188,7 @@ fn codec(engine: &str, pick: usize) -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20, ..ProptestConfig::default() })]
 
     /// Every shorter length fits, the answer fits, one more token does not; its plan agrees.
     #[test]
@@ -264,4 +264,203 @@ fn gaps_in_what_llama_cpp_takes_are_stepped_over(#[case] model: &str) {
                         "hardware": [{ "device": "b", "memory_bytes": 20 * GIB }] });
     let most = (1..=256).rev().find(|n| holds(&asked, "sequences", *n)).unwrap();
     assert_eq!(found(&ask(&asked, Unknown::Sequences)).count(), Some(most));
+}
+
+#[test]
+fn the_best_cache_type_is_the_first_of_the_measured_order_that_fits() {
+    // 4 GiB at f16; q8_0 stores 34 bytes for 32 elements, q4_0 18: 2.125 GiB, and 1.625 GiB for q8_0 keys and q4_0 values.
+    let best = |memory: u64| {
+        let asked = json!({ "model": "llama-3.1-8b", "engine": { "name": "llama.cpp", "type_k": "f32" },
+                            "context": 32_768, "hardware": [{ "device": "b", "memory_bytes": memory }] });
+        let answer = ask(&asked, Unknown::Cache);
+        let found = found(&answer).clone();
+        assert_eq!(plan(&found.request).unwrap().fit.spare_bytes, found.spare_bytes);
+        let Quantity::Cache(cache) = found.value else { panic!("{answer:#?}") };
+        (
+            cache.k.unwrap(),
+            cache.v.unwrap(),
+            cache.quality.unwrap().mean_kld,
+            found.beyond.map(|b| b.over_bytes.unwrap()),
+        )
+    };
+    assert_eq!(best(4 * GIB), ("f16", "f16", 0.0, None));
+    // Published figures of the worse of two small models.
+    let mib = GIB / 1024;
+    assert_eq!(best(2176 * mib), ("q8_0", "q8_0", 0.000_606_0, Some(1920 * mib)));
+    assert_eq!(best(2176 * mib - 1), ("q8_0", "q4_0", 0.004_723_7, Some(1)));
+    let asked = json!({ "model": "llama-3.1-8b", "engine": { "name": "llama.cpp" }, "context": 32_768,
+                        "hardware": [{ "device": "b", "memory_bytes": GIB }] });
+    let obstacle = nothing(ask(&asked, Unknown::Cache));
+    assert!(obstacle.over_bytes.unwrap() > 0);
+}
+
+#[test]
+fn fewer_devices_than_found_are_over_in_every_split() {
+    // DeepSeek-V3 keeps one latent row for all heads: every tensor-parallel rank has all of it, a stage only its layers.
+    let asked = |count: u64, tp: u64, pp: u64| {
+        json!({ "model": "deepseek-v3", "engine": { "name": "vllm" }, "context": 131_072, "sequences": 16,
+                "weights": { "bytes": 688_586_727_753u64 }, "placement": { "tp": tp, "pp": pp },
+                "hardware": [{ "device": "h200-sxm-141gb", "count": count }] })
+    };
+    let answer = ask(&asked(1, 1, 1), Unknown::Devices);
+    let few = found(&answer);
+    let Quantity::Split(split) = &few.value else { panic!("{few:#?}") };
+    let fits = |n: u64| {
+        let pairs = (1..=n).filter(|tp| n.is_multiple_of(*tp)).map(|tp| (tp, n / tp));
+        pairs
+            .map(|(tp, pp)| request(&asked(n, tp, pp)))
+            .any(|request| plan(&request).is_ok_and(|plan| plan.fit.state != State::Over))
+    };
+    assert_eq!((1..).find(|n| fits(*n)), Some(split.devices));
+    assert_eq!(split.devices, split.ranks.tp * split.ranks.pp);
+    assert_ne!(plan(&few.request).unwrap().fit.state, State::Over);
+}
+
+#[test]
+fn questions_an_engine_does_not_have_are_refused_by_name() {
+    let asked = request(&json!({ "model": "qwen3-8b", "engine": { "name": "vllm" }, "context": 4096,
+                                 "hardware": [{ "device": "rtx-5090" }, { "device": "rtx-3090" }] }));
+    let model = resolve_model(&asked.model).unwrap();
+    let field = |unknown| largest(&asked, &model, unknown).unwrap_err().field;
+    assert_eq!(field(Unknown::GpuLayers), "engine.name");
+    assert_eq!(field(Unknown::Devices), "hardware");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    /// llama.cpp over uneven devices and a host that may be short itself.
+    #[test]
+    fn the_most_layers_on_the_gpu_are_those_that_trying_all_finds(
+        heads in 1u64..4, window in 1u64..200, context in 1u64..2000, weights in 0u64..4_000_000,
+        host in 0u64..6_000_000, memory in prop::collection::vec(1u64..4_000_000, 1..4),
+    ) {
+        let mut hardware: Vec<Value> = memory.iter().enumerate()
+            .map(|(i, bytes)| json!({ "device": format!("d{i}"), "memory_bytes": bytes })).collect();
+        hardware.push(json!({ "device": "CPU", "memory_bytes": host }));
+        let asked = json!({ "model": small(heads, window), "engine": { "name": "llama.cpp" }, "context": context,
+                            "weights": { "bytes": weights }, "hardware": hardware });
+        let fits = |n: u64| {
+            let mut asked = asked.clone();
+            asked["engine"]["n_gpu_layers"] = n.into();
+            plan(&request(&asked)).is_ok_and(|plan| plan.fit.state != State::Over)
+        };
+        // Five layers and the output.
+        let most = (0..=6).rev().find(|n| fits(*n));
+        match ask(&asked, Unknown::GpuLayers).outcome {
+            Outcome::Found(found) => {
+                prop_assert_eq!(found.count(), most);
+                prop_assert_eq!(plan(&found.request).unwrap().fit.spare_bytes, found.spare_bytes);
+                prop_assert_eq!(found.beyond.is_none(), most == Some(6));
+            }
+            Outcome::Nothing(obstacle) => {
+                prop_assert_eq!(most, None);
+                prop_assert!(obstacle.over_bytes.is_some());
+            }
+            Outcome::Unbounded => prop_assert!(false),
+        }
+    }
+
+    /// The best split holds as much as the best of all that can be asked for one by one; so does the table's.
+    #[test]
+    fn the_best_split_is_the_one_that_trying_all_finds(
+        heads in 1u64..5, window in 1u64..200, devices in 1u64..9, memory in 1u64..400_000,
+        engine in prop::sample::select(vec!["payload", "vllm"]),
+    ) {
+        let asked = |tp: u64, pp: u64| json!({
+            "model": small(heads, window), "engine": { "name": engine }, "cache": { "kv": "bf16" },
+            "placement": { "tp": tp, "pp": pp },
+            "hardware": [{ "device": "d", "memory_bytes": memory, "count": devices }] });
+        let longest = (1..=devices).filter(|tp| devices.is_multiple_of(*tp)).filter_map(|tp| {
+            let parsed = request(&asked(tp, devices / tp));
+            let model = resolve_model(&parsed.model).unwrap();
+            let largest = largest(&parsed, &model, Unknown::Context).ok()?;
+            Some(largest.found().and_then(Found::count).unwrap_or(0))
+        }).max();
+        let parsed = request(&asked(1, 1));
+        let model = resolve_model(&parsed.model).unwrap();
+        let best = largest(&parsed, &model, Unknown::Split);
+        prop_assert_eq!(best.as_ref().is_ok(), longest.is_some());
+        let Ok(best) = best else { return Ok(()) };
+        prop_assert_eq!(best.found().and_then(|found| found.request.context).or(Some(0)), longest);
+        let table = choices(&parsed, &model, Unknown::Context).unwrap();
+        let plain = table.iter().filter(|row| row.cache.k == Some("bf16"));
+        // What is refused for one token already is no row.
+        prop_assert_eq!(plain.filter_map(|row| row.largest).max().or(Some(0)), longest);
+    }
+}
+
+/// Rows of the table are answers of their own, and the front is what no other row beats.
+#[rstest]
+#[case("llama.cpp", 1)]
+#[case("vllm", 4)]
+#[case("exllamav3", 2)]
+#[case("payload", 2)]
+fn every_row_of_the_table_fits_and_one_more_does_not(#[case] engine: &str, #[case] count: u64) {
+    let asked = json!({ "model": "qwen3.6-27b", "engine": { "name": engine }, "weights": { "bytes": 16 * GIB },
+                        "hardware": [{ "device": "d", "memory_bytes": 24 * GIB / count, "count": count }] });
+    let parsed = request(&asked);
+    let model = resolve_model(&parsed.model).unwrap();
+    let table = choices(&parsed, &model, Unknown::Context).unwrap();
+    assert!(table.len() > 4, "{table:#?}");
+    for row in &table {
+        let Some(request) = &row.request else { continue };
+        assert_eq!(request.context, row.largest);
+        assert_ne!(plan(request).unwrap().fit.state, State::Over);
+        let mut more = (**request).clone();
+        more.context = row.largest.map(|n| n + 1);
+        let fits = plan(&more).is_ok_and(|plan| plan.fit.state != State::Over);
+        assert_eq!(fits, row.bound_by == Some(BoundBy::Model), "{row:#?}");
+    }
+    let front: Vec<u64> = table.iter().filter(|row| row.pareto).map(|row| row.largest.unwrap()).collect();
+    assert!(
+        front.windows(2).all(|pair| pair[0] < pair[1]),
+        "worse types only for longer contexts: {front:?}"
+    );
+    assert_eq!(front.last().copied(), table.iter().filter_map(|row| row.largest).max());
+}
+
+/// Brute force over every way to deal the layers of a small model to two or three uneven devices.
+fn deals(layers: u16, devices: usize) -> Vec<Vec<u16>> {
+    if devices == 1 {
+        return vec![vec![layers]];
+    }
+    (0..=layers)
+        .flat_map(|first| {
+            deals(layers - first, devices - 1).into_iter().map(move |mut rest| {
+                rest.insert(0, first);
+                rest
+            })
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    /// No way to deal the layers holds a longer context than the one found.
+    #[test]
+    fn the_layers_of_uneven_devices_are_dealt_best(
+        heads in 1u64..4, window in 1u64..200, weights in 0u64..600_000,
+        memory in prop::collection::vec(1u64..900_000, 2..4),
+    ) {
+        let hardware: Vec<Value> = memory.iter().enumerate()
+            .map(|(i, bytes)| json!({ "device": format!("d{i}"), "memory_bytes": bytes })).collect();
+        let asked = json!({ "model": small(heads, window), "engine": { "name": "llama.cpp" },
+                            "weights": { "bytes": weights }, "hardware": hardware });
+        let longest = deals(6, memory.len()).into_iter().map(|layers| {
+            let mut asked = asked.clone();
+            asked["engine"]["tensor_split"] = json!(layers);
+            let parsed = request(&asked);
+            let answer = largest(&parsed, &resolve_model(&parsed.model).unwrap(), Unknown::Context).unwrap();
+            answer.found().and_then(Found::count).unwrap_or(0)
+        }).max().unwrap();
+        let answer = ask(&asked, Unknown::Split);
+        prop_assert_eq!(answer.found().and_then(|found| found.request.context).unwrap_or(0), longest);
+        if let Some(found) = answer.found() {
+            let plan = plan(&found.request).unwrap();
+            prop_assert!(plan.fit.state != State::Over);
+            prop_assert_eq!(plan.fit.spare_bytes, found.spare_bytes);
+        }
+    }
 }

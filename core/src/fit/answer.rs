@@ -1,5 +1,6 @@
 //! The forms of an answer to an inverse question.
 
+use super::quality::Quality;
 use crate::placement::{BoundBy, State};
 use crate::plan::Request;
 use crate::unit::Bytes;
@@ -28,6 +29,16 @@ pub enum Unknown {
     Context,
     /// The most sequences resident at once.
     Sequences,
+    /// The best cache types, by measured quality.
+    Cache,
+    /// The most layers on the devices (llama.cpp's `n_gpu_layers`).
+    GpuLayers,
+    /// The fewest layers whose routed experts stay in host memory (llama.cpp's `n_cpu_moe`).
+    HostExperts,
+    /// The fewest devices of the kind that the request names.
+    Devices,
+    /// How the devices share the model best.
+    Split,
 }
 
 /// The answer to an inverse question.
@@ -92,8 +103,10 @@ impl Found {
     /// The answer, where it is a number.
     #[must_use]
     pub const fn count(&self) -> Option<u64> {
-        match self.value {
-            Quantity::Count(n) => Some(n),
+        match &self.value {
+            Quantity::Count(n) => Some(*n),
+            Quantity::Split(split) => Some(split.devices),
+            Quantity::Cache(_) => None,
         }
     }
 }
@@ -113,8 +126,51 @@ impl Largest {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Quantity {
-    /// Tokens, sequences, layers or devices.
+    /// Tokens, sequences or layers.
     Count(u64),
+    /// Types of keys and values.
+    Cache(CacheChosen),
+    /// Devices, and how they share the model.
+    Split(Split),
+}
+
+/// Types of keys and values, and what they cost.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct CacheChosen {
+    /// Of keys, and of rows that are both; absent for a model that keeps neither.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub k: Option<&'static str>,
+    /// Of values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub v: Option<&'static str>,
+    /// Measured quality; absent where it was not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
+}
+
+/// Devices, and how they share the model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Split {
+    /// Devices.
+    pub devices: u64,
+    /// How they share it; all 1 where layers are dealt to them.
+    #[serde(flatten)]
+    pub ranks: Ranked,
+    /// Layers of each device, the output counted with the last, where that is better than by free memory (llama.cpp's
+    /// `tensor_split`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<u16>,
+}
+
+/// Ranks along the axes that are searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Ranked {
+    /// Tensor parallel.
+    pub tp: u64,
+    /// Pipeline stages.
+    pub pp: u64,
+    /// Replicas, as asked.
+    pub dp: u64,
 }
 
 /// What stands in the way of a value.

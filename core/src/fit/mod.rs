@@ -6,13 +6,23 @@
 //!
 //! - `answer`: the forms of an answer;
 //! - `apply`: an answer, written into the request;
-//! - `obstacle`: what stands in the way, to the byte.
+//! - `obstacle`: what stands in the way, to the byte;
+//! - `types`, `quality`: cache types in the order of what was measured of them;
+//! - `layers`, `devices`: llama.cpp's offload, ranks and the number of devices;
+//! - `table`: [`choices`], what each cache type and split comes to, and which of them no other beats.
 
 mod answer;
 mod apply;
+mod devices;
+mod layers;
 mod obstacle;
+mod quality;
+mod table;
+mod types;
 
-pub use answer::{Found, Largest, Obstacle, Outcome, Quantity, Unknown};
+pub use answer::{CacheChosen, Found, Largest, Obstacle, Outcome, Quantity, Ranked, Split, Unknown};
+pub use quality::{Measured, Quality, quality};
+pub use table::{Choice, choices};
 
 use crate::engine::Engine;
 use crate::error::PlanError;
@@ -34,6 +44,11 @@ pub fn largest(request: &Request, model: &ModelSpec, unknown: Unknown) -> Result
     let outcome = match unknown {
         Unknown::Context => question.context()?,
         Unknown::Sequences => question.sequences()?,
+        Unknown::Cache => question.cache()?,
+        Unknown::GpuLayers => question.gpu_layers()?,
+        Unknown::HostExperts => question.host_experts()?,
+        Unknown::Devices => question.fewest_devices()?,
+        Unknown::Split => question.best_split()?,
     };
     Ok(Largest { unknown, outcome })
 }

@@ -102,6 +102,12 @@ impl<'a> Case<'a> {
         Ok(Self { model, rank, limit, engine, scenario, ranks, machine, weights })
     }
 
+    /// The model's own longest length.
+    #[must_use]
+    pub(crate) fn length_limit(&self) -> Option<u64> {
+        self.limit.map(Tokens::get).filter(|n| *n > 0)
+    }
+
     /// The ranks, the engine's own options counted in.
     #[must_use]
     pub const fn ranks(&self) -> Ranks {
@@ -147,6 +153,43 @@ impl<'a> Case<'a> {
         let mut other = self.clone();
         other.set_sequences(sequences);
         other.engine.forget_sequences();
+        other
+    }
+
+    /// llama.cpp's offload of everything: all layers and the output.
+    #[must_use]
+    pub fn offload_limit(&self) -> u64 {
+        u64::try_from(self.blocks()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
+    /// The same question with so many layers on llama.cpp's devices.
+    #[must_use]
+    pub fn with_gpu_layers(&self, layers: u64) -> Self {
+        self.with_llama_cpp(|options| {
+            options.n_gpu_layers = Some(GpuLayers::Count(i64::try_from(layers).unwrap_or(i64::MAX)));
+        })
+    }
+
+    /// The same question with the routed experts of so many layers in host memory, llama.cpp's way.
+    #[must_use]
+    pub fn with_host_experts(&self, layers: u64) -> Self {
+        self.with_llama_cpp(|options| options.n_cpu_moe = Some(layers))
+    }
+
+    /// The same question with all layers offloaded by llama.cpp, so many of them to each device.
+    #[must_use]
+    pub(crate) fn with_layers(&self, layers: &[u16]) -> Self {
+        self.with_llama_cpp(|options| {
+            options.n_gpu_layers = None;
+            options.tensor_split = Some(llama_cpp::TensorSplit::of_layers(layers));
+        })
+    }
+
+    fn with_llama_cpp(&self, change: impl FnOnce(&mut llama_cpp::Options)) -> Self {
+        let mut other = self.clone();
+        if let Engine::LlamaCpp(options) = &mut other.engine {
+            change(options);
+        }
         other
     }
 

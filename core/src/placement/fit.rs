@@ -131,6 +131,15 @@ impl Case<'_> {
         Ok(doubt)
     }
 
+    /// Usable minus planned bytes of one place; `None` for host memory of unstated size.
+    ///
+    /// # Errors
+    /// [`Overflow`] past 64 bits.
+    pub(crate) fn spare_at(&self, bill: &Bill, place: usize) -> Result<Option<i64>, Overflow> {
+        let Some(usable) = self.usable(bill, place)? else { return Ok(None) };
+        usable.checked_sub(signed(bill.at(place)?.get())?).map(Some).ok_or(Overflow)
+    }
+
     /// The tightest place of a bill; `None` where no memory was described.
     ///
     /// # Errors
@@ -141,8 +150,7 @@ impl Case<'_> {
             return Ok(None);
         }
         for place in 0..=self.machine.devices.len() {
-            let Some(usable) = self.usable(bill, place)? else { continue };
-            let spare = usable.checked_sub(signed(bill.at(place)?.get())?).ok_or(Overflow)?;
+            let Some(spare) = self.spare_at(bill, place)? else { continue };
             if tightest.as_ref().is_none_or(|t| spare < t.spare) {
                 tightest = Some(Verdict { spare, doubt: self.doubt(bill, place)?, place });
             }

@@ -31,8 +31,29 @@ use std::borrow::Cow;
 /// # Errors
 /// [`PlanError`] in the contract's kinds; never a partial answer.
 pub fn plan(request: &Request) -> Result<Plan, PlanError> {
+    plan_with(request, Detail::default())
+}
+
+/// What an answer may leave out because it costs more than the rest of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Detail {
+    /// Search the largest context where hardware is given: some ten reservations instead of one.
+    pub max_context: bool,
+}
+
+impl Default for Detail {
+    fn default() -> Self {
+        Self { max_context: true }
+    }
+}
+
+/// Answers one request, without what `detail` leaves out.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_with(request: &Request, detail: Detail) -> Result<Plan, PlanError> {
     let model = resolve_model(&request.model)?;
-    plan_model(&model, request)
+    plan_model_with(&model, request, detail)
 }
 
 /// Answers a request for a model that is already understood (the request's own `model` is not read).
@@ -40,23 +61,27 @@ pub fn plan(request: &Request) -> Result<Plan, PlanError> {
 /// # Errors
 /// As [`plan`].
 pub fn plan_model(model: &ModelSpec, request: &Request) -> Result<Plan, PlanError> {
+    plan_model_with(model, request, Detail::default())
+}
+
+fn plan_model_with(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, PlanError> {
     request.refuse_what_is_not_modelled()?;
     match &request.what_if {
-        None => answer(model, request),
+        None => answer(model, request, detail),
         Some(what_if) => {
-            let mut plan = answer(&model.with_merged_projections()?, request)?;
+            let mut plan = answer(&model.with_merged_projections()?, request, detail)?;
             plan.assumptions.push(Cow::Borrowed(what_if.projections.says()));
             Ok(plan)
         }
     }
 }
 
-fn answer(model: &ModelSpec, request: &Request) -> Result<Plan, PlanError> {
+fn answer(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, PlanError> {
     let machine = Machine::of(&request.hardware, request.reserve)?;
     let weights = request.weight_map(model)?;
     let case = request.case(model, &machine, weights.as_ref())?;
     let mut reservation = case.reserve()?;
-    let placed = placed::place(&case, &mut reservation)?;
+    let placed = placed::place(&case, &mut reservation, detail)?;
     let mut plan = Plan::compose(model, case.engine(), case.scenario(), reservation, request)?;
     plan.weights = weights.as_ref().map(WeightsShown::of).transpose()?;
     plan.devices = placed.devices;
@@ -88,12 +113,17 @@ pub fn resolve_model(model: &ModelRef) -> Result<Cow<'static, ModelSpec>, PlanEr
 
 /// One line in, one line out: a plan or an error object, as JSON without a line break, appended to `out`.
 pub fn answer_into(line: &[u8], out: &mut Vec<u8>) {
+    answer_into_with(line, Detail::default(), out);
+}
+
+/// [`answer_into`], without what `detail` leaves out.
+pub fn answer_into_with(line: &[u8], detail: Detail, out: &mut Vec<u8>) {
     let request = match Request::parse(line) {
         Ok(request) => request,
         Err((id, error)) => return out.extend_from_slice(error_line(id.as_ref(), &error).as_bytes()),
     };
     let start = out.len();
-    let error = match plan(&request) {
+    let error = match plan_with(&request, detail) {
         Ok(plan) => match serde_json::to_writer(&mut *out, &plan) {
             Ok(()) => return,
             Err(e) => PlanError::invalid("", format!("the answer could not be written: {e}")),

@@ -1,5 +1,6 @@
 //! The part of an answer that needs a machine: devices, the verdict, and what was assumed about both.
 
+use super::Detail;
 use crate::engine::{Engine, Reservation};
 use crate::error::PlanError;
 use crate::placement::{Bill, Case, DeviceShown, FitShown, HOST, Place};
@@ -14,7 +15,11 @@ pub(super) struct Placed {
 }
 
 /// Places a reservation; llama.cpp's report is told its buffers.
-pub(super) fn place(case: &Case<'_>, reservation: &mut Reservation) -> Result<Placed, PlanError> {
+pub(super) fn place(
+    case: &Case<'_>,
+    reservation: &mut Reservation,
+    detail: Detail,
+) -> Result<Placed, PlanError> {
     let mut assumptions = Vec::new();
     let given = case.machine().is_given();
     if !given && !case.ranks().is_parallel() {
@@ -30,7 +35,7 @@ pub(super) fn place(case: &Case<'_>, reservation: &mut Reservation) -> Result<Pl
     let fit = match case.verdict(&bill)? {
         None => FitShown::unknown(),
         Some(verdict) => {
-            let longest = case.max_context()?;
+            let longest = if detail.max_context { case.max_context()? } else { None };
             FitShown {
                 state: verdict.state(),
                 spare_bytes: Some(verdict.spare),

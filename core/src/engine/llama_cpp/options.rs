@@ -117,6 +117,14 @@ impl TensorSplit {
     }
 }
 
+impl TensorSplit {
+    /// Shares that deal so many layers to each device, all layers and the output being offloaded: whole numbers stay
+    /// exact in single precision, so every bound is met to the layer.
+    pub(crate) fn of_layers(layers: &[u16]) -> Self {
+        Self(layers.iter().map(|n| f32::from(*n)).collect())
+    }
+}
+
 impl TryFrom<Shares> for TensorSplit {
     type Error = String;
 
