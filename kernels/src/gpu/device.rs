@@ -82,6 +82,13 @@ impl Gpu {
         self.limits.max_storage_buffer_binding_size
     }
 
+    /// Rounds, of all loops of an invocation together, after which the driver leaves them without an error: Mesa's
+    /// llvmpipe, `LP_MAX_TGSI_LOOP_ITERATIONS`. What needs more comes out wrong.
+    #[must_use]
+    pub fn loop_rounds(&self) -> Option<u64> {
+        self.info.name.to_lowercase().starts_with("llvmpipe").then_some(65_535)
+    }
+
     /// Gives the device back. Whatever is asked of it afterwards is [`GpuError::DeviceLost`].
     pub fn close(&self) {
         // Noted here too: the driver's own report comes later, if at all.

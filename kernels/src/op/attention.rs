@@ -2,7 +2,7 @@
 
 use kvplan_core::codec::Side;
 
-use super::{Arrangement, Beside, CodecKernels, Placement, SideKernels, Span, Tensor};
+use super::{Arrangement, Beside, CodecKernels, Placement, SideKernels, Span, Tensor, Turned, turn};
 use crate::gpu::{Buffer, Dispatch, GpuError};
 use crate::shader::{self, Attention, Shader};
 
@@ -175,6 +175,41 @@ impl Shape {
         let split = self.split(kernels, &params, q, cache, parts);
         let merge = merge(&params, parts, cache.sinks, out);
         Ok([split, merge])
+    }
+
+    /// [`Shape::decode`] of plain queries to a plain output over a codec that keeps its vectors turned: `q` is turned in
+    /// place before it (upload it anew for the next step), `out` back after it. Over any other codec it is the same.
+    ///
+    /// # Errors
+    /// As [`Shape::decode`].
+    pub fn decode_plain<'a>(
+        &self,
+        kernels: &CodecKernels,
+        q: &'a Buffer,
+        cache: Cache<'a>,
+        parts: &'a Buffer,
+        out: &'a Buffer,
+    ) -> Result<Vec<Dispatch<'a>>, GpuError> {
+        let mut launches: Vec<_> =
+            turn(kernels.key.domain, self.head_dim, Turned::Queries, q)?.into_iter().collect();
+        launches.extend(self.decode(kernels, q, cache, parts, out)?);
+        launches.extend(turn(kernels.value.domain, self.head_dim, Turned::Outputs, out)?);
+        Ok(launches)
+    }
+
+    /// Rounds that an invocation's loops make in [`Shape::prefill`], at most: some drivers leave them after so many
+    /// ([`crate::gpu::Gpu::loop_rounds`]).
+    #[must_use]
+    pub fn prefill_rounds(&self, kernels: &CodecKernels) -> u64 {
+        let tile = |name: &str| kernels.prefill.constant(name).unwrap_or(1);
+        let (keys, chunk, lanes) = (tile("KEYS"), tile("CHUNK"), tile("LANES"));
+        let chunks = (self.head_dim / 4).div_ceil(chunk);
+        // Per chunk its staging and its columns; per tile the tests of visibility, the weights twice, V's rows.
+        let each =
+            chunks * (1 + keys * chunk / lanes + chunk) + 12 + 2 * keys + keys * keys / lanes + 2 * keys + 8;
+        let window = if self.window > 0 { self.window.saturating_add(self.queries) } else { u32::MAX };
+        let tiles = self.capacity.min(window).div_ceil(keys) + 1;
+        u64::from(tiles) * u64::from(each)
     }
 
     /// Many queries per sequence, causal. `q` and `out` are `[sequence][query][head][head_dim]`.

@@ -18,7 +18,7 @@ pub use geometry::{Arrangement, Span, Tensor};
 pub use latent::Latent;
 pub use link::{Direction, link_samples};
 pub use movement::{Destination, Placement, append, copy};
-pub use rotate::{hadamard, hadamard_params};
+pub use rotate::{Turned, hadamard, hadamard_params, turn, turn_params};
 pub use segment::Segment;
 pub use table::CODECS;
 

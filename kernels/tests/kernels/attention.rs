@@ -328,3 +328,19 @@ fn one_flipped_bit_in_a_value_is_caught() {
     case.v[bit / 32] ^= 1 << (bit % 32);
     case.check("decode", &case.contiguous(|cache| case.decode(cache)));
 }
+
+/// What `prefill_rounds` counts is what a driver that leaves long loops counts: one tile below its limit all is right.
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn prefill_is_right_as_far_as_the_driver_lets_loops_run() {
+    let kernels = CodecKernels::of(Codec::F16).unwrap();
+    for (head_dim, shares) in [(64, false), (128, true)] {
+        let heads = if shares { (2, 1) } else { (1, 1) };
+        let of = |capacity| Shape { queries: 3, ..shape(heads.0, heads.1, head_dim, capacity) };
+        let most = gpu().loop_rounds().unwrap_or(65_535);
+        let tokens =
+            (1..).map(|tiles| tiles * 32).find(|n| of(n + 32).prefill_rounds(kernels) > most).unwrap();
+        let case = Case::new(Codec::F16, of(tokens), &[tokens]);
+        case.check("prefill", &case.contiguous(|cache| case.prefill(cache)));
+    }
+}

@@ -1,10 +1,14 @@
 //! The rotation before quantizing, bit for bit.
 
-use crate::common::{Random, bits, gpu, read, values};
+use crate::common::{Random, bits, fresh, gpu, read, upload, values};
 use kvplan_core::codec::Rotation;
-use kvplan_kernels::cpu;
+use kvplan_kernels::convert::{turn_back, turn_queries};
+use kvplan_kernels::cpu::{self, oracle};
 use kvplan_kernels::gpu::block_on;
-use kvplan_kernels::op::{hadamard, hadamard_params};
+use kvplan_kernels::op::{
+    CODECS, Cache, CodecKernels, Domain, Shape, Span, Tensor, Turned, hadamard, hadamard_params, turn,
+    turn_params,
+};
 
 /// Whole runs of 1024: Gaussian rows, rows of zeros and of one element, and numbers of every exponent whose sums cancel,
 /// round and fall below the normal numbers.
@@ -80,4 +84,84 @@ fn a_width_that_no_transform_has_or_that_does_not_divide_the_values_is_refused()
         assert!(error.contains(word), "{error}");
     }
     hadamard(32, &buffer).unwrap();
+}
+
+/// Keys and values that a codec stores turned, plain queries and plain outputs: all turning is the device's.
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn attention_over_turned_vectors_gives_what_plain_ones_would() {
+    let tensor = Tensor { tokens: 300, heads: 2, head_dim: 128 };
+    let shape = Shape {
+        sequences: 1,
+        heads: 6,
+        kv_heads: 2,
+        head_dim: 128,
+        queries: 1,
+        window: 0,
+        capacity: 300,
+        scale: 0.25,
+        sinks: false,
+    };
+    let turning = |kernels: &&CodecKernels| kernels.sides().iter().any(|side| side.domain != Domain::Plain);
+    let mut seen = 0;
+    for kernels in CODECS.iter().filter(turning) {
+        let mut random = Random::new(31);
+        let asked = random.normals(6 * 128);
+        let [(k, k_plain), (v, v_plain)] = kernels.sides().map(|side| {
+            let input = bits(&random.normals(tensor.elements() as usize));
+            let mut packed = vec![0; side.bytes(tensor).unwrap().div_ceil(4) as usize];
+            side.quantize_twin(tensor, &input, Span::default(), &[], &mut packed).unwrap();
+            let mut decoded = vec![0; tensor.elements() as usize];
+            let params = side.packed(tensor, Span::default()).unwrap();
+            cpu::dequantize::rows(&side.decoder, &params, &packed, &[], &mut decoded);
+            let decoded: Vec<f32> = decoded.into_iter().map(f32::from_bits).collect();
+            (upload(&packed), turn_back(side.domain, 128, &decoded))
+        });
+        let want = oracle::attention(&shape, 300, &asked, &k_plain, &v_plain, &[300], &[]).output;
+        let lengths = upload(&[300]);
+        let off_by = |turned: bool| {
+            let (q, out, parts) = (values(&asked), fresh(6 * 128 * 4), fresh(shape.parts_bytes()));
+            let cache = Cache::new(&k, &v, &lengths);
+            let launches = if turned {
+                shape.decode_plain(kernels, &q, cache, &parts, &out).unwrap()
+            } else {
+                shape.decode(kernels, &q, cache, &parts, &out).unwrap().to_vec()
+            };
+            block_on(gpu().run(&launches)).unwrap();
+            let got = block_on(gpu().read_values(&out)).unwrap();
+            got.iter().zip(&want).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max)
+        };
+        let (turned, as_it_is) = (off_by(true), off_by(false));
+        assert!(turned < 1e-4, "{}: off by {turned}", kernels.codec);
+        assert!(as_it_is > 1e-2, "{}: off by {as_it_is} only without any turning", kernels.codec);
+        seen += 1;
+    }
+    // The fork's three, vLLM's three of keys alone, the three of TurboQuant's own layout, vLLM's int4.
+    assert!(seen >= 10, "{seen}");
+}
+
+/// The kernel against the same turns in double precision, signs before and after, with and without 1/√n.
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn queries_and_outputs_are_turned_as_in_double_precision() {
+    let input = Random::new(12).normals(12 * 128);
+    let domains: Vec<Domain> = CODECS.iter().flat_map(CodecKernels::sides).map(|side| side.domain).collect();
+    for domain in domains.into_iter().filter(|domain| *domain != Domain::Plain) {
+        for (what, want) in [
+            (Turned::Queries, turn_queries(domain, 128, &input)),
+            (Turned::Outputs, turn_back(domain, 128, &input)),
+        ] {
+            let buffer = values(&input);
+            let launch = turn(domain, 128, what, &buffer).unwrap().unwrap();
+            block_on(gpu().run(&[launch])).unwrap();
+            let got = block_on(gpu().read_values(&buffer)).unwrap();
+            assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-5), "{domain:?} {what:?}");
+            let params = turn_params(domain, 128, what, buffer.bytes()).unwrap().unwrap();
+            let mut twin = bits(&input);
+            cpu::rotate::hadamard(&params, &mut twin);
+            assert!(read(&buffer) == twin, "{domain:?} {what:?}");
+        }
+    }
+    let buffer = values(&input);
+    assert!(turn(Domain::Plain, 128, Turned::Queries, &buffer).unwrap().is_none());
 }

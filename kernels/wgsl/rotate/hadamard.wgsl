@@ -3,14 +3,39 @@
 // f32. Every bit counts, since what follows may round: the product is computed on integers, which no device fuses with
 // the sum after it.
 //
+// With signs it is D₂·H·D₁, as some formats turn their vectors: D₁ negates elements before the first sum, D₂ after the
+// last. With another scale it is the inverse of a transform that has none.
+//
 // A workgroup takes TILE elements, whole runs of them. On a GPU the bound is the values' bytes, read and written once.
 
 #import shared/exact
 
+// Element i of a run is negated where bit i is set; the bits of 512 elements, over and over.
+struct Signs {
+    w0: u32,
+    w1: u32,
+    w2: u32,
+    w3: u32,
+    w4: u32,
+    w5: u32,
+    w6: u32,
+    w7: u32,
+    w8: u32,
+    w9: u32,
+    w10: u32,
+    w11: u32,
+    w12: u32,
+    w13: u32,
+    w14: u32,
+    w15: u32,
+}
+
 struct Turn {
+    before: Signs,
+    after: Signs,
     elements: u32,
     width: u32,
-    // f32(1/√width)
+    // f32(1/√width) of the normalised transform.
     scale: f32,
 }
 
@@ -18,6 +43,8 @@ struct Turn {
 @group(0) @binding(1) var<storage, read_write> values: array<u32>;
 
 const LANES: u32 = 64u;
+// Whether any element is negated at all.
+override SIGNED: bool = true;
 // The widest run.
 const TILE: u32 = 1024u;
 
@@ -40,6 +67,17 @@ fn add(a: u32, b: u32) -> u32 {
     return exact_add(a, b);
 }
 
+// The sign bit to flip of an element, where its run begins at a multiple of `width`.
+fn flip(signs: Signs, element: u32) -> u32 {
+    if !SIGNED {
+        return 0u;
+    }
+    var words = array<u32, 16>(signs.w0, signs.w1, signs.w2, signs.w3, signs.w4, signs.w5, signs.w6, signs.w7,
+        signs.w8, signs.w9, signs.w10, signs.w11, signs.w12, signs.w13, signs.w14, signs.w15);
+    let at = element % params.width;
+    return ((words[(at >> 5u) & 15u] >> (at & 31u)) & 1u) << 31u;
+}
+
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) id: vec3<u32>,
@@ -52,7 +90,7 @@ fn main(
     }
     let count = min(TILE, params.elements - first);
     for (var i = lane; i < count; i += LANES) {
-        tile[i] = exact_mul(values[first + i], bitcast<u32>(params.scale));
+        tile[i] = exact_mul(values[first + i], bitcast<u32>(params.scale)) ^ flip(params.before, i);
     }
     for (var half = 1u; half < params.width; half *= 2u) {
         workgroupBarrier();
@@ -66,6 +104,6 @@ fn main(
     }
     workgroupBarrier();
     for (var i = lane; i < count; i += LANES) {
-        values[first + i] = tile[i];
+        values[first + i] = tile[i] ^ flip(params.after, i);
     }
 }
