@@ -1,16 +1,260 @@
-// The planner's module answers as the command line does.
+// The planner in a real browser: what it opens on, what it is told, and what becomes of it.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { open, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
-import { withPage } from "./planner-page.mjs";
+import { ready, withPage } from "./planner-page.mjs";
 
-test("the page plans on first load without a complaint, and says what it refuses", async () => {
-  await withPage({}, async ({ page, complaints }) => {
-    // 36 layers x 131,072 tokens x 8 heads x 128 x 2 bytes, K and V: what llama.cpp's own log prints as 18432 MiB.
-    assert.match(await page.locator("#answer").textContent(), /reserved 19,327,352,832 B/);
-    await page.fill("[name=model]", "no-such-model");
-    await page.click("#plan button");
-    assert.match(await page.locator("#answer").textContent(), /no-such-model/);
+// Qwen3.6-27B under llama.cpp: 16 full layers x 131,072 cells x 4 heads x 256 x 2 bytes, K and V, and 48 states of
+// 3,268,608 bytes, as its own log prints them.
+const EXAMPLE = 16 * 131_072 * 4 * 256 * 2 * 2 + 48 * 3_268_608;
+
+test("the first visit opens on a plan that fits, without a complaint", async () => {
+  await withPage({}, async ({ page, plan, complaints }) => {
+    assert.equal(await plan.bytes("reserved"), EXAMPLE);
+    assert.match(await plan.verdict(), /FITS.*RTX 5090.*131,072/);
+    assert.match(await page.locator("legend .mark").textContent(), /example/);
+    assert.match(await plan.command(), /llama-server .*-c 131072/);
     assert.deepEqual(complaints, []);
   });
 });
+
+test("the page's figures are the command line's, for a hundred random states", async (t) => {
+  const pick = random(20261123);
+  const states = Array.from({ length: 100 }, () => ({
+    model: pick(["qwen3-8b", "qwen3.6-27b", "gemma-3-27b", "gpt-oss-120b", "deepseek-v3.2", "deepseek-v4-flash", "gemma-2-9b"]),
+    context: 1 + Math.floor(pick() * 200_000),
+    engine: { name: pick(["payload", "llama.cpp", "vllm", "sglang", "transformers", "mlx", "exllamav3"]) },
+    sequences: pick([1, 1, 2, 7, 64]),
+    cache: pick([{}, {}, { kv: "q8_0" }, { k: "q8_0", v: "q4_0" }, { kv: "fp8_e4m3" }]),
+  }));
+  const lines = states.map((state) => JSON.stringify(state)).join("\n");
+  const { stdout, status } = spawnSync(process.env.KVPLAN_PROGRAM, ["batch"], { input: `${lines}\n`, maxBuffer: 1 << 28 });
+  assert.equal(status === 0 || status === 1, true, `kvplan batch: ${status}`);
+  const answers = String(stdout).trim().split("\n").map((line) => JSON.parse(line));
+  let plans = 0;
+  await withPage({}, async ({ page, plan, complaints }) => {
+    for (const [at, state] of states.entries()) {
+      await plan.open(link(state));
+      await page.waitForFunction((model) => document.getElementById("in-model").value === model, state.model);
+      const expected = answers[at];
+      if (expected.error) {
+        assert.match(await plan.verdict(), /UNKNOWN|REFUSED/, JSON.stringify({ state, expected }));
+        continue;
+      }
+      plans += 1;
+      await page.waitForFunction(
+        (bytes) => Number(document.querySelector("[data-fact=reserved]").dataset.bytes) === bytes,
+        expected.kv.allocated_bytes,
+        { timeout: 5000 },
+      ).catch(() => {});
+      const shown = { needed: await plan.bytes("needed"), reserved: await plan.bytes("reserved"), padding: await plan.bytes("padding") };
+      const { payload_bytes: needed, allocated_bytes: reserved, waste_bytes: padding } = expected.kv;
+      assert.deepEqual(shown, { needed, reserved, padding }, JSON.stringify(state));
+    }
+    assert.deepEqual(complaints, []);
+  });
+  t.diagnostic(`${plans} plans equal, ${states.length - plans} refusals`);
+  assert.ok(plans > 40, "most states can be planned");
+});
+
+test("a link opens on the same plan, and back and forward walk plans", async () => {
+  await withPage({}, async ({ page, context, plan }) => {
+    await plan.set("context", "64k");
+    await page.selectOption("#in-cache-k", "q8_0");
+    const [reserved, url] = [await plan.bytes("reserved"), page.url()];
+    const second = await context.newPage();
+    await second.goto(url);
+    await ready(second);
+    assert.equal(Number(await second.locator("[data-fact=reserved]").getAttribute("data-bytes")), reserved);
+    assert.equal(await second.locator("#in-context").inputValue(), "65,536");
+    await page.goBack();
+    await page.waitForFunction((was) => Number(document.querySelector("[data-fact=reserved]").dataset.bytes) !== was, reserved);
+    await page.goForward();
+    await page.waitForFunction((was) => Number(document.querySelector("[data-fact=reserved]").dataset.bytes) === was, reserved);
+  });
+});
+
+test("a change is undone and done again, and said", async () => {
+  await withPage({}, async ({ page, plan }) => {
+    await plan.set("context", "65536");
+    assert.match(await plan.said(), /context 131,072 → 65,536/);
+    assert.equal(await plan.bytes("reserved"), EXAMPLE - 65_536 * 65_536);
+    await page.click("header >> text=undo");
+    assert.equal(await plan.bytes("reserved"), EXAMPLE);
+    await page.keyboard.press("Control+Shift+Z");
+    assert.equal(await plan.context(), "65,536");
+  });
+});
+
+test("what cannot be read stays in its field with the reason, and the plan stays", async () => {
+  await withPage({}, async ({ page, plan }) => {
+    await plan.set("context", "lots");
+    assert.equal(await plan.context(), "lots");
+    assert.equal(await page.getAttribute("#in-context", "aria-invalid"), "true");
+    assert.match(await page.locator("#in-context-error").textContent(), /lots/);
+    assert.equal(await plan.bytes("reserved"), EXAMPLE);
+  });
+});
+
+test("the largest context fits and one token more does not, and it follows the cache's type", async () => {
+  await withPage({}, async ({ page, plan }) => {
+    await page.click("text== largest");
+    const most = Number((await plan.context()).replaceAll(",", ""));
+    assert.doesNotMatch(await plan.verdict(), /OVER/);
+    await page.selectOption("#in-cache-k", "q8_0");
+    assert.ok(Number((await plan.context()).replaceAll(",", "")) > most);
+    await page.click("header >> text=undo");
+    await plan.set("context", String(most + 1));
+    assert.match(await plan.verdict(), /OVER/);
+  });
+});
+
+test("an alternative is looked at before it is taken", async () => {
+  await withPage({}, async ({ page, plan }) => {
+    const cell = page.locator(".alternatives td button").nth(2);
+    await cell.waitFor();
+    await cell.hover();
+    await page.waitForSelector(".ghost");
+    assert.equal(await plan.bytes("reserved"), EXAMPLE);
+    await cell.click();
+    assert.notEqual(await plan.bytes("reserved"), EXAMPLE);
+  });
+});
+
+test("a GGUF larger than any memory gives its header, and a broken one its error", async () => {
+  await withPage({}, async ({ page, plan, folder, complaints }) => {
+    const [whole, broken] = [join(folder, "big.gguf"), join(folder, "broken.gguf")];
+    await writeSparse(whole);
+    await page.setInputFiles("#in-file", whole);
+    await page.waitForFunction(() => document.getElementById("in-model").value === "big");
+    // 4 layers x 131,072 cells x 2 heads x 64 x 2 bytes, K and V.
+    assert.equal(await plan.bytes("reserved"), 4 * 131_072 * 2 * 64 * 2 * 2);
+    assert.match(await plan.verdict(), /OVER/, "60 GB of weights");
+    await writeFile(broken, Buffer.concat([Buffer.from("GGUF"), Buffer.alloc(60, 0xff)]));
+    await page.setInputFiles("#in-file", broken);
+    await page.waitForFunction(() => /broken\.gguf/.test(document.querySelector(".last").textContent));
+    assert.equal(await page.inputValue("#in-model"), "big", "what was set stays");
+    assert.deepEqual(complaints, []);
+  });
+});
+
+test("a pasted command line is taken flag by flag", async () => {
+  await withPage({}, async ({ page, plan }) => {
+    await page.evaluate((text) => {
+      const data = new DataTransfer();
+      data.setData("text/plain", text);
+      document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+    }, "llama-server -m Qwen3-8B-Q4_K_M.gguf -c 32768 -np 1 --port 8080");
+    // 36 layers x 32,768 cells x 8 heads x 128 x 2 bytes, K and V.
+    assert.equal(await plan.bytes("reserved"), 4_831_838_208);
+    assert.match(await page.locator(".received").textContent(), /--port/);
+  });
+});
+
+test("a pull along the curve sets the context, as one step", async () => {
+  await withPage({}, async ({ page, plan }) => {
+    const box = await page.locator("canvas").boundingBox();
+    const y = box.y + box.height * 0.75;
+    await page.mouse.move(box.x + box.width * 0.3, y);
+    await page.mouse.down();
+    for (const part of [0.35, 0.4, 0.5]) await page.mouse.move(box.x + box.width * part, y);
+    await page.mouse.up();
+    assert.notEqual(await plan.context(), "131,072");
+    await page.click("header >> text=undo");
+    assert.equal(await plan.context(), "131,072");
+  });
+});
+
+test("the page works without a network once it was open", async () => {
+  await withPage({}, async ({ page, context, plan }) => {
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    await page.waitForFunction(() => caches.open("kvplan").then((cache) => cache.keys()).then((keys) => keys.length > 4));
+    await context.setOffline(true);
+    await page.reload();
+    await ready(page);
+    assert.equal(await plan.bytes("reserved"), EXAMPLE);
+    await plan.set("context", "64k");
+    assert.equal(await plan.bytes("reserved"), EXAMPLE - 65_536 * 65_536);
+  });
+});
+
+test("an input is answered on the screen within a frame or two", async (t) => {
+  await withPage({}, async ({ page }) => {
+    const times = await page.evaluate(async () => {
+      const slider = document.querySelector("input[type=range]");
+      const times = [];
+      for (let at = 300; at < 400; at += 1) {
+        await new Promise((next) => requestAnimationFrame(next));
+        const begin = performance.now();
+        slider.value = at;
+        slider.dispatchEvent(new Event("input", { bubbles: true }));
+        // The page draws as microtasks after the event; the layout belongs to the answer.
+        await new Promise((done) => setTimeout(done));
+        document.body.getBoundingClientRect();
+        times.push(performance.now() - begin);
+      }
+      return times.sort((a, b) => a - b);
+    });
+    const at = (share) => times[Math.floor(times.length * share)].toFixed(1);
+    const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+    t.diagnostic(`slider to laid-out answer: median ${at(0.5)} ms, p95 ${at(0.95)} ms; first paint ${paint?.toFixed(0)} ms`);
+    assert.ok(times[50] < 100, "far beyond what a busy machine excuses");
+  });
+});
+
+test("nothing in either theme, on any screen or width, is in the way of anyone", async () => {
+  const axe = await readFile(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+  for (const [colorScheme, width] of [["light", 1280], ["dark", 1280], ["light", 360]]) {
+    await withPage({ options: { colorScheme, viewport: { width, height: 800 } } }, async ({ page }) => {
+      await page.locator(".alternatives td button").first().waitFor();
+      await page.evaluate(axe);
+      for (const tab of ["Plan", "Compare", "Proof"]) {
+        await page.click(`nav >> text=${tab}`);
+        const { violations } = await page.evaluate(() => globalThis.axe.run());
+        const said = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).slice(0, 3).join(" ")}`);
+        assert.deepEqual(said, [], `${tab}, ${colorScheme}, ${width} px`);
+      }
+    });
+  }
+});
+
+/** A state as a link writes it. */
+const link = ({ model, context, engine, sequences, cache }) => {
+  const pairs = { v: 1, model, context, "engine.name": engine.name, sequences };
+  for (const [knob, codec] of Object.entries(cache)) pairs[`cache.${knob}`] = codec;
+  return new URLSearchParams(pairs).toString();
+};
+
+/** The same numbers every time: a share of one, or one of a list. */
+const random = (seed) => (list) => {
+  seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+  const share = seed / 2 ** 32;
+  return list ? list[Math.floor(share * list.length)] : share;
+};
+
+/** A GGUF of one 60 GB tensor that occupies a few kilobytes of disk. */
+const writeSparse = async (path) => {
+  const u32 = (n) => { const b = Buffer.alloc(4); b.writeUInt32LE(n); return b; };
+  const u64 = (n) => { const b = Buffer.alloc(8); b.writeBigUInt64LE(BigInt(n)); return b; };
+  const text = (words) => Buffer.concat([u64(Buffer.byteLength(words)), Buffer.from(words)]);
+  const numbers = {
+    "llama.block_count": 4,
+    "llama.context_length": 131_072,
+    "llama.embedding_length": 512,
+    "llama.feed_forward_length": 1024,
+    "llama.attention.head_count": 8,
+    "llama.attention.head_count_kv": 2,
+  };
+  const keys = [Buffer.concat([text("general.architecture"), u32(8), text("llama")])];
+  for (const [key, n] of Object.entries(numbers)) keys.push(Buffer.concat([text(key), u32(4), u32(n)]));
+  const [columns, rows] = [30_000, 1_000_000];
+  const tensor = Buffer.concat([text("token_embd.weight"), u32(2), u64(columns), u64(rows), u32(1), u64(0)]);
+  const header = Buffer.concat([Buffer.from("GGUF"), u32(3), u64(1), u64(keys.length), ...keys, tensor]);
+  const file = await open(path, "w");
+  await file.write(header);
+  await file.truncate(Math.ceil(header.length / 32) * 32 + columns * rows * 2);
+  await file.close();
+};

@@ -8,8 +8,8 @@ use std::thread;
 use anyhow::{Context as _, Result, bail};
 
 use crate::setup::{apt_install, can_apt_install, please_install};
-use crate::shell::{capture, run, works};
-use crate::web::{DIST, Server};
+use crate::shell::{capture, cargo, run, works};
+use crate::web::{DIST, Server, target_folder};
 
 const TESTS: &str = "web/e2e";
 /// Names the browser to use; it has to be a Chromium, for only that brings an adapter without a GPU.
@@ -69,13 +69,16 @@ pub(crate) fn test() -> Result<()> {
     if !Path::new(DIST).join("index.html").is_file() {
         bail!("no page to test: run `cargo xtask web` first");
     }
+    // The page's figures are held against the command line's.
+    run(cargo().args(["build", "--quiet", "--locked", "--package", "kvplan"]))?;
+    let program = target_folder()?.join("debug").join(format!("kvplan{}", std::env::consts::EXE_SUFFIX));
     let server = Server::bind(0, Path::new(DIST))?;
     let address = server.address();
     thread::spawn(|| server.run());
     let mut node = Command::new("node");
     // One file after the other: each wants all cores for its shaders.
     node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).current_dir(TESTS);
-    run(node.env("KVPLAN_URL", address).env(VARIABLE, browser))
+    run(node.env("KVPLAN_URL", address).env("KVPLAN_PROGRAM", program).env(VARIABLE, browser))
 }
 
 fn browser() -> Option<PathBuf> {

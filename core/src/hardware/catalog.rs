@@ -32,6 +32,11 @@ pub fn find(name: &str) -> Result<&'static Device, PlanError> {
     Ok(cell.get_or_init(|| device))
 }
 
+/// The ids of every catalogued device; nothing is parsed.
+pub fn ids() -> impl Iterator<Item = &'static str> {
+    DEVICES.iter().map(|entry| entry.id)
+}
+
 /// Every catalogued device, by id.
 pub fn all() -> impl Iterator<Item = Result<&'static Device, PlanError>> {
     DEVICES.iter().map(|entry| find(entry.id))

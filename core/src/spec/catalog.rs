@@ -30,6 +30,24 @@ pub fn all() -> impl Iterator<Item = Result<&'static ModelSpec, PlanError>> {
     MODELS.iter().map(|entry| find(entry.id))
 }
 
+/// Ids of catalogued models that a search means, at most `most`: those whose id or alias holds every word of `text`, the
+/// shortest first, and where none does the nearest. Nothing is parsed.
+#[must_use]
+pub fn matching(text: &str, most: usize) -> Vec<&'static str> {
+    let text = text.to_lowercase();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let holds = |name: &&(&str, usize)| words.iter().all(|word| name.0.contains(word));
+    let mut rows: Vec<usize> = NAMES.iter().filter(holds).map(|(_, row)| *row).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    let mut ids: Vec<&'static str> =
+        rows.into_iter().filter_map(|row| MODELS.get(row)).map(|entry| entry.id).collect();
+    // Whatever begins with the text is meant before what merely holds it.
+    ids.sort_by_key(|id| (!id.starts_with(&text), id.len(), *id));
+    ids.truncate(most);
+    if ids.is_empty() { nearest(&text) } else { ids }
+}
+
 /// Reads a spec record in TOML.
 ///
 /// # Errors
@@ -79,6 +97,14 @@ mod tests {
         for spec in all() {
             spec.unwrap();
         }
+    }
+
+    #[test]
+    fn a_search_takes_words_in_any_order_and_puts_the_base_model_first() {
+        assert_eq!(matching("qwen3.6", 3).first(), Some(&"qwen3.6-27b"));
+        assert!(matching("27b gemma", 9).contains(&"gemma-3-27b"));
+        assert_eq!(matching("", 5).len(), 5);
+        assert!(matching("qwen3-8bb", 9).contains(&"qwen3-8b"), "a slip of the finger finds the nearest");
     }
 
     #[test]

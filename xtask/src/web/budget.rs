@@ -13,6 +13,11 @@ const FIRST_LOAD: usize = 450 << 10;
 /// Brotli bytes of the proof.
 const PROOF_LOAD: usize = 300 << 10;
 
+/// Whether a file is only fetched for the proof.
+pub(super) fn is_proof(logical: &str) -> bool {
+    PROOF.contains(&logical)
+}
+
 /// Prints the sizes and fails when a budget is passed.
 pub(super) fn check(files: &[Packed]) -> Result<()> {
     println!("{:<20} {:>10} {:>10} {:>10}", "file", "bytes", "gzip", "brotli");
@@ -20,9 +25,8 @@ pub(super) fn check(files: &[Packed]) -> Result<()> {
         let (plain, gzip, brotli) = (file.plain_bytes(), file.gzip_bytes(), file.brotli_bytes());
         println!("{:<20} {plain:>10} {gzip:>10} {brotli:>10}", file.logical);
     }
-    let is_proof = |file: &&Packed| PROOF.contains(&file.logical.as_str());
-    let proof: usize = files.iter().filter(is_proof).map(Packed::brotli_bytes).sum();
-    let first: usize = files.iter().filter(|file| !is_proof(file)).map(Packed::brotli_bytes).sum();
+    let (proof, first): (Vec<&Packed>, Vec<&Packed>) = files.iter().partition(|file| is_proof(&file.logical));
+    let [proof, first] = [proof, first].map(|files| files.into_iter().map(Packed::brotli_bytes).sum());
     within("first load", first, FIRST_LOAD)?;
     within("proof", proof, PROOF_LOAD)
 }

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+pub(crate) use module::target_folder;
 pub(crate) use serve::{ServeArgs, Server, serve};
 
 /// Where the bundle goes.
@@ -50,7 +51,7 @@ pub(crate) fn build() -> Result<()> {
     let mut sources = module::build()?;
     sources.extend(read_page(Path::new(PAGE))?);
     let values = BTreeMap::from([("content-security-policy", POLICY)]);
-    let placed = page::place(&sources, &values)?;
+    let placed = page::place(&sources, &values, budget::is_proof)?;
     let packed = packed::all(&placed)?;
     write(Path::new(DIST), &packed)?;
     budget::check(&packed)

@@ -112,7 +112,8 @@ struct Metadata {
     target_directory: PathBuf,
 }
 
-fn target_folder() -> Result<PathBuf> {
+/// Where cargo puts what it makes.
+pub(crate) fn target_folder() -> Result<PathBuf> {
     let text = capture(cargo().args(["metadata", "--format-version", "1", "--no-deps"]))?;
     let metadata: Metadata = serde_json::from_str(&text).context("cannot read what cargo metadata wrote")?;
     Ok(metadata.target_directory)

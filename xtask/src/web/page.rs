@@ -1,6 +1,7 @@
 //! How the bundle's files refer to each other. Text files name others as `{{name}}`; what goes out is the name with a
 //! part of the content's hash (`worker-0a1b2c3d.js`), so that a host may let browsers keep it for ever. The page itself,
-//! which people link to, keeps its name.
+//! which people link to, keeps its name, and so does the service worker, whose name a browser remembers: it is placed last,
+//! for it lists what it keeps for when there is no network (`{{first-load}}`).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,16 +16,32 @@ pub(super) type Sources = BTreeMap<String, Vec<u8>>;
 
 /// Where everything starts.
 const ROOT: &str = "index.html";
+/// The service worker, where there is one.
+const WORKER: &str = "sw.js";
+/// What the worker calls the list of files that show the page.
+const FIRST_LOAD: &str = "first-load";
 /// Bytes of the hash that are kept: enough that two contents under one name never meet.
 const HASH_BYTES: usize = 6;
 
-/// Every file reached from the page, each after those it refers to. `values` are references that stand for a text.
+/// Every file reached from the page, each after those it refers to. `values` are references that stand for a text; `later`
+/// says which files only some visits need.
 ///
 /// # Errors
 /// References to what is not there or to oneself in a circle, and files that nothing refers to.
-pub(super) fn place(sources: &Sources, values: &BTreeMap<&str, &str>) -> Result<Vec<Placed>> {
+pub(super) fn place(
+    sources: &Sources,
+    values: &BTreeMap<&str, &str>,
+    later: fn(&str) -> bool,
+) -> Result<Vec<Placed>> {
+    let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let mut placing = Placing { sources, values, open: Vec::new(), done: Vec::new() };
     placing.file(ROOT)?;
+    if sources.contains_key(WORKER) {
+        let first = placing.done.iter().filter(|placed| placed.logical != ROOT && !later(&placed.logical));
+        let names: Vec<String> = first.map(|placed| format!("\"./{}\"", placed.name)).collect();
+        placing.values.insert(FIRST_LOAD.to_owned(), names.join(", "));
+        placing.file(WORKER)?;
+    }
     let unused: Vec<&str> = sources
         .keys()
         .map(String::as_str)
@@ -38,7 +55,7 @@ pub(super) fn place(sources: &Sources, values: &BTreeMap<&str, &str>) -> Result<
 
 struct Placing<'a> {
     sources: &'a Sources,
-    values: &'a BTreeMap<&'a str, &'a str>,
+    values: BTreeMap<String, String>,
     /// The references that led here.
     open: Vec<String>,
     done: Vec<Placed>,
@@ -62,7 +79,7 @@ impl Placing<'_> {
             Err(_) => bytes.clone(),
         };
         self.open.pop();
-        let hashed = if name == ROOT { name.to_owned() } else { hashed(name, &bytes) };
+        let hashed = if name == ROOT || name == WORKER { name.to_owned() } else { hashed(name, &bytes) };
         self.done.push(Placed { logical: name.to_owned(), name: hashed.clone(), bytes });
         Ok(hashed)
     }
@@ -105,7 +122,7 @@ mod tests {
     }
 
     fn placed(files: &[(&str, &str)]) -> Result<Vec<(String, String)>> {
-        let placed = place(&sources(files), &BTreeMap::from([("policy", "none")]))?;
+        let placed = place(&sources(files), &BTreeMap::from([("policy", "none")]), |name| name == "late.js")?;
         Ok(placed.into_iter().map(|it| (it.name, String::from_utf8(it.bytes).unwrap())).collect())
     }
 
@@ -132,6 +149,19 @@ mod tests {
     }
 
     #[test]
+    fn the_service_worker_keeps_its_name_and_lists_what_shows_the_page() {
+        let files = [
+            ("index.html", "{{a.js}}"),
+            ("a.js", "{{late.js}} sw.js"),
+            ("late.js", ""),
+            ("sw.js", "[{{first-load}}]"),
+        ];
+        let placed = placed(&files).unwrap();
+        let name_of = |stem: &str| placed.iter().find(|(name, _)| name.starts_with(stem)).unwrap();
+        assert_eq!(name_of("sw"), &("sw.js".to_owned(), format!("[\"./{}\"]", name_of("a-").0)));
+    }
+
+    #[test]
     fn a_missing_file_is_an_error_that_names_it_and_who_wants_it() {
         let error = placed(&[("index.html", "{{a.js}}"), ("a.js", "{{b.js}}")]).unwrap_err();
         assert!(format!("{error:#}").contains("index.html → a.js: there is no `b.js`"), "{error:#}");
@@ -154,6 +184,6 @@ mod tests {
     fn bytes_that_are_no_text_go_out_as_they_are() {
         let mut files = sources(&[("index.html", "{{x.wasm}}")]);
         files.insert("x.wasm".to_owned(), b"\0asm\xff{{".to_vec());
-        assert_eq!(place(&files, &BTreeMap::new()).unwrap()[0].bytes, b"\0asm\xff{{");
+        assert_eq!(place(&files, &BTreeMap::new(), |_| false).unwrap()[0].bytes, b"\0asm\xff{{");
     }
 }

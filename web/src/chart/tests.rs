@@ -1,0 +1,65 @@
+use super::*;
+use kvplan_core::planner::view::curve::Sample;
+
+fn curve(capacity: Option<u64>) -> Curve {
+    let samples =
+        (0..=16).map(|n| Sample { tokens: n * 16_384, bytes: (16 << 30) + n * (1 << 30) }).collect();
+    Curve { samples, device: Some("RTX 5090".to_owned()), capacity, longest: 262_144, limit: Some(262_144) }
+}
+
+fn chart() -> Chart {
+    Chart {
+        curve: curve(Some(30 << 30)),
+        pinned: None,
+        ghost: None,
+        context: 131_072,
+        most: Some(229_376),
+        view: View::default(),
+    }
+}
+
+#[test]
+fn a_pixel_is_the_tokens_that_are_drawn_there() {
+    let frame = chart().frame((600, 300));
+    for tokens in [0, 1 << 10, 65_536, 131_072, 262_144] {
+        let back = frame.tokens_at(frame.x(tokens));
+        let pixel = frame.longest / 500;
+        assert!(back.abs_diff(tokens) <= pixel, "{tokens} comes back as {back}");
+    }
+    for bytes in [frame.low, 20 << 30, 30 << 30, frame.high] {
+        let back = frame.bytes_at(frame.y(bytes));
+        assert!(back.abs_diff(bytes) <= (frame.high - frame.low) / 200, "{bytes} comes back as {back}");
+    }
+}
+
+#[test]
+fn what_is_pulled_beyond_an_edge_stays_on_it() {
+    let frame = chart().frame((600, 300));
+    assert_eq!((frame.tokens_at(-50), frame.tokens_at(5000)), (0, frame.longest));
+    assert_eq!((frame.bytes_at(5000), frame.bytes_at(-50)), (frame.low, frame.high));
+}
+
+#[test]
+fn a_drawing_without_room_or_figures_is_still_one() {
+    let empty = Curve { samples: Vec::new(), device: None, capacity: None, longest: 0, limit: None };
+    let chart = Chart { curve: empty, most: None, context: 0, ..chart() };
+    for size in [(1, 1), (40, 20), (600, 300)] {
+        assert!(chart.svg(size, &Ink::DARK).unwrap().starts_with("<svg"));
+    }
+}
+
+#[test]
+fn the_picture_says_where_the_plan_stands_and_where_memory_ends() {
+    let svg = chart().svg((600, 300), &Ink::LIGHT).unwrap();
+    for words in ["131,072 tokens", "out at 229,376", "RTX 5090, usable", "GiB", "128k"] {
+        assert!(svg.contains(words), "{words}: {svg}");
+    }
+}
+
+#[test]
+fn plan_a_and_a_preview_are_dashed_and_the_plan_is_not() {
+    let lines = |chart: &Chart| chart.svg((600, 300), &Ink::LIGHT).unwrap().matches("<polyline").count();
+    let alone = chart();
+    let pinned = Chart { pinned: Some(curve(None)), ..chart() };
+    assert!(lines(&pinned) > lines(&alone) + 5);
+}

@@ -1,0 +1,137 @@
+//! The machine: chips for common ones, every catalogued device in a list, memory beside it and what is held back.
+
+use super::number::number;
+use crate::first::{self, HOST, MACHINES};
+use crate::store::Store;
+use kvplan_core::hardware::catalog;
+use kvplan_core::plan::HardwareEntry;
+use kvplan_core::planner::{Action, Field};
+use kvplan_core::unit::{Binary, Bytes, parse_bytes};
+use leptos::prelude::*;
+
+const LIST: &str = "in-device";
+const COUNT: &str = "in-count";
+const RAM: &str = "in-ram";
+
+/// The choice.
+pub(crate) fn machine(store: Store, example: bool) -> AnyView {
+    let hardware = Memo::new(move |_| store.request.with(|request| request.hardware.clone()));
+    let device = Memo::new(move |_| hardware.with(|all| all.iter().find(|one| !is_host(one)).cloned()));
+    let host = Memo::new(move |_| hardware.with(|all| all.iter().find(|one| is_host(one)).cloned()));
+    let is_example = RwSignal::new(example);
+    let set = move |entry: Option<HardwareEntry>, host: Option<HardwareEntry>| {
+        is_example.set(false);
+        store.act(Action::Devices(entry.into_iter().chain(host).collect()));
+    };
+    let pick = move |id: &str, count: u64| {
+        let entry = (!id.is_empty()).then(|| first::device(id, count));
+        // A unified machine's memory is one pool.
+        let unified = catalog::find(id).is_ok_and(|device| device.unified());
+        set(entry, host.get_untracked().filter(|_| !unified));
+    };
+    let count = move |text: String| {
+        if let (Ok(count), Some(entry)) = (text.trim().parse(), device.get_untracked()) {
+            set(Some(HardwareEntry { count, ..entry }), host.get_untracked());
+        }
+    };
+    let error = RwSignal::new(None::<String>);
+    let ram = move |text: String| {
+        let text = text.trim().to_owned();
+        let text = if text.parse::<f64>().is_ok() { format!("{text} GiB") } else { text };
+        let bytes = if text.is_empty() { Ok(None) } else { parse_bytes(&text).map(Some) };
+        match bytes {
+            Ok(bytes) => {
+                error.set(None);
+                let host = bytes
+                    .map(|bytes| HardwareEntry { memory_bytes: Some(bytes.get()), ..first::device(HOST, 1) });
+                set(device.get_untracked(), host);
+            }
+            Err(problem) => error.set(Some(problem.to_string())),
+        }
+    };
+    let is = move |machine: &first::Machine| {
+        device.with(|now| {
+            now.as_ref().is_some_and(|now| now.device == machine.device && now.count == machine.count)
+        })
+    };
+    let memory = move || {
+        host.with(|host| {
+            host.as_ref()
+                .and_then(|host| host.memory_bytes)
+                .map(|n| Binary(Bytes::new(n)).to_string())
+                .unwrap_or_default()
+        })
+    };
+    view! {
+        <fieldset>
+            <legend>
+                "Machine"
+                <Show when=move || is_example.get()>
+                    <span class="mark">"example: pick yours"</span>
+                </Show>
+            </legend>
+            <p class="segments">
+                {MACHINES
+                    .map(|machine| {
+                        view! {
+                            <button
+                                type="button"
+                                aria-pressed=move || if is(&machine) { "true" } else { "false" }
+                                on:click=move |_| pick(machine.device, machine.count)
+                            >
+                                {machine.name}
+                            </button>
+                        }
+                    })
+                    .collect_view()}
+            </p>
+            <p class="field">
+                <label for=LIST>"Device"</label>
+                <select id=LIST on:change:target=move |event| pick(&event.target().value(), 1)>
+                    <option value="" prop:selected=move || device.get().is_none()>"none: only sizes"</option>
+                    {catalog::ids()
+                        .map(|id| {
+                            let here = move || device.with(|now| now.as_ref().is_some_and(|now| now.device == id));
+                            view! { <option value=id prop:selected=here>{id}</option> }
+                        })
+                        .collect_view()}
+                    {move || {
+                        let own = device.get().filter(|now| !catalog::ids().any(|id| id == now.device));
+                        own.map(|own| { let value = own.device.clone(); view! { <option value=value prop:selected=true>{own.device}</option> } })
+                    }}
+                </select>
+            </p>
+            <p class="field">
+                <label for=COUNT>"how many"</label>
+                <input
+                    id=COUNT
+                    type="number"
+                    min="1"
+                    max="1024"
+                    prop:value=move || device.get().map_or(1, |now| now.count).to_string()
+                    on:change:target=move |event| count(event.target().value())
+                />
+            </p>
+            <p class="field">
+                <label for=RAM>"RAM"</label>
+                <input
+                    id=RAM
+                    type="text"
+                    autocomplete="off"
+                    placeholder="not given"
+                    prop:value=memory
+                    aria-describedby="in-ram-error"
+                    on:change:target=move |event| ram(event.target().value())
+                />
+                <span class="error" id="in-ram-error">{move || error.get()}</span>
+            </p>
+            {number(store, Field::InUse, "in use", "0")}
+            {number(store, Field::KeepFree, "keep free", "0")}
+        </fieldset>
+    }
+    .into_any()
+}
+
+fn is_host(entry: &HardwareEntry) -> bool {
+    entry.device == HOST
+}

@@ -1,0 +1,114 @@
+//! What else could be asked, and what it would come to. A cell that is looked at is drawn over the plan; taken, it is the
+//! plan.
+
+use crate::store::Store;
+use kvplan_core::planner::view::table::{Cell, Mark, Table};
+use kvplan_core::planner::{Action, Lens};
+use leptos::prelude::*;
+use strum::IntoEnumIterator as _;
+
+/// The panel.
+pub(crate) fn alternatives(store: Store) -> AnyView {
+    view! {
+        <section class="alternatives" aria-labelledby="alternatives-title">
+            <h2 id="alternatives-title">
+                {move || store.table.with(|table| table.as_ref().map_or("Alternatives", |table| table.title))}
+            </h2>
+            <p class="segments" role="group" aria-label="Alternatives by">
+                {Lens::iter()
+                    .map(|lens| {
+                        view! {
+                            <button
+                                type="button"
+                                aria-pressed=move || if store.view.get().lens == lens { "true" } else { "false" }
+                                on:click=move |_| store.act(Action::Lens(lens))
+                            >
+                                {lens.to_string()}
+                            </button>
+                        }
+                    })
+                    .collect_view()}
+            </p>
+            {move || store.table.get().map(|table| grid(store, table))}
+        </section>
+    }
+    .into_any()
+}
+
+fn grid(store: Store, table: Table) -> AnyView {
+    let quality = table.quality.map(|figures| {
+        view! {
+            <tr class="quiet">
+                <th scope="row">"quality"</th>
+                {figures.into_iter().map(|figure| view! { <td class="number">{figure}</td> }).collect_view()}
+            </tr>
+        }
+    });
+    let marks: Vec<Mark> = table.rows.iter().flat_map(|row| row.cells.iter().map(|cell| cell.mark)).collect();
+    let said = [(Mark::Limit, "= the model’s own limit"), (Mark::Barely, "! barely")];
+    let legend = said.into_iter().filter(|(mark, _)| marks.contains(mark)).map(|(_, words)| words);
+    let legend = legend.collect::<Vec<_>>().join("   ");
+    view! {
+        <div class="wide" tabindex="0" role="region" aria-label="Alternatives">
+            <table>
+                <thead>
+                    <tr>
+                        <th scope="col">{table.rows_are}</th>
+                        {table.columns.into_iter().map(|name| view! { <th scope="col" class="number">{name}</th> }).collect_view()}
+                    </tr>
+                </thead>
+                <tbody>
+                    {table
+                        .rows
+                        .into_iter()
+                        .map(|row| {
+                            view! {
+                                <tr>
+                                    <th scope="row">{row.label} " " <span class="quiet">{row.detail}</span></th>
+                                    {row.cells.into_iter().map(|cell| one(store, cell)).collect_view()}
+                                </tr>
+                            }
+                        })
+                        .collect_view()}
+                    {quality}
+                </tbody>
+            </table>
+        </div>
+        <p class="quiet">{legend} " " {table.caption}</p>
+    }
+    .into_any()
+}
+
+fn one(store: Store, cell: Cell) -> AnyView {
+    let text = format!("{}{}", cell.text, cell.mark.sign());
+    let why = cell.reason;
+    let Some(request) = cell.request else {
+        let over = cell.mark == Mark::Over;
+        return view! { <td class="number quiet" class:over=over title=why>{text}</td> }.into_any();
+    };
+    let request = StoredValue::new(*request);
+    let look = move || store.preview.set(Some(request.get_value()));
+    let away = move || store.preview.set(None);
+    let take = move || {
+        store.preview.set(None);
+        store.act(Action::Adopt(Box::new(request.get_value())));
+    };
+    view! {
+        <td class="number">
+            <button
+                type="button"
+                class="cell"
+                aria-current=cell.current.then_some("true")
+                title=why
+                on:pointerenter=move |_| look()
+                on:pointerleave=move |_| away()
+                on:focus=move |_| look()
+                on:blur=move |_| away()
+                on:click=move |_| take()
+            >
+                {text}
+            </button>
+        </td>
+    }
+    .into_any()
+}

@@ -1,0 +1,264 @@
+//! The planner and what follows from it. Everything shown is a memo of the state, so that an input redraws what it changes
+//! and nothing else.
+
+use kvplan_core::error::PlanError;
+use kvplan_core::fit::{Found, Unknown, largest};
+use kvplan_core::plan::{self, Plan, Request};
+use kvplan_core::planner::view::change;
+use kvplan_core::planner::view::curve::{Curve, curve};
+use kvplan_core::planner::view::headline::{Headline, headline};
+use kvplan_core::planner::view::layers::{self, LayerMap};
+use kvplan_core::planner::view::memory::{Bar, bars};
+use kvplan_core::planner::view::table::{Table, table};
+use kvplan_core::planner::view::why::{Why, why};
+use kvplan_core::planner::{Action, Field, Lens, Planner, View};
+use leptos::prelude::*;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Points of a curve: more than a chart has bends.
+const POINTS: u32 = 65;
+
+/// A plan, or why there is none.
+pub(crate) type Answer = Result<Arc<Plan>, PlanError>;
+
+/// What the panels draw of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Shown {
+    pub plan: Arc<Plan>,
+    pub bars: Vec<Bar>,
+    pub layers: LayerMap,
+}
+
+/// The planner, for every part of the page.
+#[derive(Clone, Copy)]
+pub(crate) struct Store {
+    pub planner: RwSignal<Planner>,
+    pub request: Memo<Request>,
+    pub view: Memo<View>,
+    pub answer: Memo<Answer>,
+    /// The last plan that could be computed, kept while the present one cannot.
+    pub shown: Memo<Option<Shown>>,
+    pub headline: Memo<Headline>,
+    pub curve: Memo<Option<Curve>>,
+    pub table: RwSignal<Option<Table>>,
+    pub why: Memo<Option<Why>>,
+    pub change: Memo<String>,
+    /// Something to say about the last action.
+    pub notice: RwSignal<Option<String>>,
+    /// The number under the pointer.
+    pub dragging: RwSignal<Option<Field>>,
+    /// The number that is kept at its largest.
+    pub largest: RwSignal<Option<Field>>,
+    /// A cell that is looked at and not taken.
+    pub preview: RwSignal<Option<Request>>,
+}
+
+impl Store {
+    pub(crate) fn new(planner: Planner) -> Self {
+        let planner = RwSignal::new(planner);
+        let dragging = RwSignal::new(None);
+        let request = Memo::new(move |_| planner.with(|p| p.state().request.clone()));
+        let view = Memo::new(move |_| planner.with(|p| p.state().view));
+        let answer: Memo<Answer> = Memo::new(move |_| {
+            let request = Request { explain: true, ..request.get() };
+            planner.with_untracked(|p| p.plan_of(&request)).map(Arc::new)
+        });
+        let shown = Memo::new(move |last: Option<&Option<Shown>>| match answer.get() {
+            Ok(plan) => planner.with_untracked(|p| {
+                let model = p.model().ok()?;
+                let (bars, layers) = (bars(model, &plan), layers::map(model, Some(&plan)));
+                Some(Shown { plan, bars, layers })
+            }),
+            Err(_) => last.cloned().flatten(),
+        });
+        let headline = Memo::new(move |_| answer.with(|answer| headline(answer.as_deref(), view.get())));
+        let curve = Memo::new(move |last: Option<&Option<Curve>>| {
+            let request = request.get();
+            let context = answer.with(|a| a.as_ref().ok().map(|plan| plan.context.get()));
+            // While the context is pulled along it, a curve stays what it is.
+            if dragging.get() == Some(Field::Context)
+                && let (Some(Some(last)), Some(context)) = (last, context)
+                && context <= last.longest
+            {
+                return Some(last.clone());
+            }
+            planner.with_untracked(|p| curve(p.model().ok()?, &request, context?, POINTS).ok())
+        });
+        let why = Memo::new(move |_| {
+            let figure = planner.with(|p| p.state().view.figure);
+            shown.with(|shown| {
+                let plan = &shown.as_ref()?.plan;
+                planner.with_untracked(|p| p.model().ok().map(|model| why(model, plan, figure)))
+            })
+        });
+        let change = Memo::new(move |_| {
+            let now = answer.get();
+            planner.with(|p| {
+                let Some(before) = p.before() else { return String::new() };
+                let then = if before.model == p.state().request.model {
+                    p.plan_of(before)
+                } else {
+                    plan::plan(before)
+                };
+                let now = (&p.state().request, now.as_deref().ok());
+                change::line((before, then.as_ref().ok()), now, p.state().view)
+            })
+        });
+        let store = Self {
+            planner,
+            request,
+            view,
+            answer,
+            shown,
+            headline,
+            curve,
+            table: RwSignal::new(None),
+            why,
+            change,
+            notice: RwSignal::new(None),
+            dragging,
+            largest: RwSignal::new(None),
+            preview: RwSignal::new(None),
+        };
+        store.keep_table();
+        store
+    }
+
+    /// Lets an action happen; what it cannot do is said.
+    pub(crate) fn act(self, action: Action) {
+        let (typed, walked) = match &action {
+            Action::Set { field, .. } | Action::Drag { field, .. } => (Some(*field), false),
+            Action::Undo | Action::Redo | Action::Adopt(_) => (None, true),
+            Action::Model(_)
+            | Action::Engine(_)
+            | Action::EngineOption { .. }
+            | Action::Cache { .. }
+            | Action::Settle
+            | Action::Weights(_)
+            | Action::Devices(_)
+            | Action::Pin
+            | Action::Unpin
+            | Action::SwapPinned
+            | Action::Tab(_)
+            | Action::Lens(_)
+            | Action::Select(_)
+            | Action::Units(_)
+            | Action::ExactBytes(_) => (None, false),
+        };
+        if let Action::Drag { field, .. } = &action {
+            self.dragging.set(Some(*field));
+        } else if self.dragging.get_untracked().is_some() {
+            self.dragging.set(None);
+        }
+        if walked || typed.is_some() && typed == self.largest.get_untracked() {
+            self.largest.set(None);
+        }
+        match self.planner.try_update(|planner| planner.update(action)) {
+            Some(Ok(effect)) => {
+                let dropped = effect.dropped.join(", ");
+                self.notice.set(
+                    (!dropped.is_empty()).then(|| format!("Taken out, for they no longer apply: {dropped}.")),
+                );
+                if effect.inputs {
+                    self.solve();
+                }
+            }
+            Some(Err(error)) => self.notice.set(Some(said(&error))),
+            None => {}
+        }
+    }
+
+    /// Keeps a number at its largest from now on.
+    pub(crate) fn keep_largest(self, field: Field) {
+        match self.most(field) {
+            Some(most) => {
+                self.act_keeping(field, most);
+                self.largest.set(Some(field));
+            }
+            None => self.notice.set(Some(format!("Nothing bounds the {}, or nothing fits.", field.label()))),
+        }
+    }
+
+    fn act_keeping(self, field: Field, most: u64) {
+        if self.planner.with_untracked(|p| field.get(&p.state().request)) != Some(most) {
+            let _effect =
+                self.planner.try_update(|planner| planner.update(Action::Set { field, to: Some(most) }));
+        }
+    }
+
+    /// After another input changed: the kept number follows, in the same step.
+    fn solve(self) {
+        let Some(field) = self.largest.get_untracked() else { return };
+        if let Some(most) = self.most(field) {
+            self.planner.update(|planner| planner.follow(field, most));
+        }
+    }
+
+    /// The largest value of a number that fits.
+    fn most(self, field: Field) -> Option<u64> {
+        match field {
+            Field::Context => {
+                let fit =
+                    self.answer.with_untracked(|answer| answer.as_ref().ok().map(|plan| plan.fit.clone()))?;
+                fit.max_context.filter(|most| *most > 0)
+            }
+            Field::Sequences => self.planner.with_untracked(|planner| {
+                let found =
+                    largest(&planner.state().request, planner.model().ok()?, Unknown::Sequences).ok()?;
+                found.found().and_then(Found::count)
+            }),
+            Field::EncoderTokens
+            | Field::Mtp
+            | Field::InUse
+            | Field::KeepFree
+            | Field::TypicalContext
+            | Field::SharedPrefix
+            | Field::GpuLayers
+            | Field::ExpertLayersOnHost
+            | Field::TensorParallel
+            | Field::PipelineParallel
+            | Field::DataParallel
+            | Field::ExpertParallel
+            | Field::DecodeContextParallel => None,
+        }
+    }
+
+    /// The table of alternatives is hundreds of plans: it follows after the page has shown the answer.
+    fn keep_table(self) {
+        let key = Memo::new(move |last: Option<&(Request, View)>| {
+            if self.dragging.get().is_some()
+                && let Some(last) = last
+            {
+                return last.clone();
+            }
+            let (mut request, view) = (self.request.get(), self.view.get());
+            match view.lens {
+                // Each cell is a largest context: the one that is set changes none.
+                Lens::Weights | Lens::Devices => request.context = None,
+                Lens::Engines | Lens::Methods => {}
+            }
+            let shown =
+                View { lens: view.lens, units: view.units, exact_bytes: view.exact_bytes, ..View::default() };
+            (request, shown)
+        });
+        Effect::new(move |_| {
+            let (_, view) = key.get();
+            let request = self.request.get_untracked();
+            set_timeout(
+                move || {
+                    let made = self
+                        .planner
+                        .with_untracked(|p| p.model().ok().map(|model| table(model, &request, view)));
+                    self.table.set(made);
+                },
+                Duration::ZERO,
+            );
+        });
+    }
+}
+
+/// An error as a sentence.
+pub(crate) fn said(error: &PlanError) -> String {
+    if error.field.is_empty() { error.message.clone() } else { format!("{}: {}", error.field, error.message) }
+}
