@@ -184,6 +184,24 @@ fn prefill_and_its_naive_form_agree_with_f64_for_every_codec_and_head_shape() {
     }
 }
 
+/// Shorter than a block, a tile, a split or a window: one, two and three tokens, all of them asking.
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn sequences_of_one_two_and_three_tokens_are_attended_to() {
+    for codec in [Codec::F16, Codec::Q8_0, Codec::Nvfp4, Codec::Turboquant4bitNc, Codec::Kivi2] {
+        for tokens in [1, 2, 3] {
+            for (window, sinks) in [(0, false), (2, true)] {
+                let shape = Shape { window, sinks, ..shape(4, 2, 64, tokens) };
+                let case = Case::new(codec, shape, &[tokens]);
+                case.check("decode", &case.contiguous(|cache| case.decode(cache)));
+                let case = Case::new(codec, Shape { queries: tokens, ..shape }, &[tokens]);
+                case.check("prefill", &case.contiguous(|cache| case.prefill(cache)));
+                case.check("naive", &case.contiguous(|cache| case.naive(cache)));
+            }
+        }
+    }
+}
+
 /// Pages in any order and a ring that has gone round give the same as a contiguous cache.
 #[test]
 #[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
@@ -223,14 +241,15 @@ fn attention_finds_its_tokens_through_a_block_table_and_in_a_ring() {
         let placement = Placement::Ring { slots: ring };
         let (rk, rv) = (place(&k, placement, ring), place(&v, placement, ring));
         let cache = Cache { placement, sinks: &sinks, ..Cache::new(&rk, &rv, &lengths) };
-        let one = Case { shape: Shape { window: 33, ..base }, q: Random::new(2).normals(256), ..many };
-        one.check("ring decode", &one.decode(cache));
-        let few = Case {
-            shape: Shape { window: 33, queries: 8, ..base },
-            q: Random::new(2).normals(8 * 256),
-            ..one
-        };
-        few.check("ring prefill", &few.prefill(cache));
+        let mut one = Case { shape: Shape { window: 33, ..base }, q: Random::new(2).normals(256), ..many };
+        for sinks in [false, true] {
+            one.shape = Shape { window: 33, queries: 1, sinks, ..base };
+            one.q = Random::new(2).normals(256);
+            one.check("ring decode", &one.decode(cache));
+            one.shape.queries = 8;
+            one.q = Random::new(2).normals(8 * 256);
+            one.check("ring prefill", &one.prefill(cache));
+        }
     }
 }
 

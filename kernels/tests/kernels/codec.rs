@@ -290,6 +290,14 @@ fn what_no_layout_holds_or_no_buffer_contains_is_refused() {
     let tensor = |tokens, head_dim| Tensor { tokens, heads: 1, head_dim };
     let width = q8_0().quantize(tensor(1, 40), &large, Beside::NOTHING, &large).unwrap_err();
     assert!(width.to_string().contains("40"), "{width}");
+    for (codec, takes) in [
+        (Codec::Int4PerTokenHead, "powers of two from 2 to 512"),
+        (Codec::TurboquantMse3, "powers of two from 16 to 512"),
+    ] {
+        let side = &CodecKernels::of(codec).unwrap().key;
+        let turned = side.quantize(tensor(1, 96), &large, Beside::NOTHING, &large).unwrap_err().to_string();
+        assert!(turned.contains("96") && turned.contains(takes), "{turned}");
+    }
     let room = q8_0().quantize(tensor(2, 64), &large, Beside::NOTHING, &small).unwrap_err();
     assert!(room.to_string().contains("136 packed"), "{room}");
     let key = Span { first: 15, words: 2 };
