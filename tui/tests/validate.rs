@@ -175,3 +175,33 @@ fn a_model_without_attention_layers_says_what_is_missing() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("mamba1"), "{}", text(&output.stderr));
 }
+
+/// Sent as soon as the program waits for it, long before the end of such a run.
+#[test]
+#[cfg(target_os = "linux")]
+fn ctrl_c_ends_a_run_with_what_it_has_and_exit_code_2() {
+    const SIGINT: u32 = 2;
+    let child = Command::new(env!("CARGO_BIN_EXE_kvplan"))
+        .args(["validate", "--cpu", "--full", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let caught = || {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+        u64::from_str_radix(&mask, 16).unwrap() >> (SIGINT - 1) & 1 == 1
+    };
+    while !caught() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let report = json(&output);
+    assert_eq!(report["summary"]["cancelled"], true);
+    let summary = |field: &str| report["summary"][field].as_u64().unwrap();
+    let told = report["cases"].as_array().unwrap().len() as u64;
+    assert_eq!(summary("ran") + summary("skipped"), told);
+}

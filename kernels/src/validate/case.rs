@@ -1,7 +1,7 @@
 //! What is run: a codec, a shape, and where K, V and Q come from.
 
+use super::block_gtq;
 use crate::op::CodecKernels;
-use kvplan_core::codec::Codec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -49,10 +49,19 @@ pub struct Tensors {
     pub v: Vec<f32>,
 }
 
+/// What packs and reads a case's K and V.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Coder {
+    /// A row of [`crate::op::CODECS`].
+    Codec(&'static CodecKernels),
+    /// Block-GTQ's keys and TurboQuant's values, whose bytes follow from the data.
+    BlockGtq,
+}
+
 /// One codec on one shape.
 #[derive(Debug, Clone)]
 pub struct Case {
-    kernels: &'static CodecKernels,
+    coder: Coder,
     shape: CaseShape,
     source: Source,
 }
@@ -61,19 +70,26 @@ impl Case {
     /// A case.
     #[must_use]
     pub const fn new(kernels: &'static CodecKernels, shape: CaseShape, source: Source) -> Self {
-        Self { kernels, shape, source }
+        Self { coder: Coder::Codec(kernels), shape, source }
     }
 
-    /// The codec.
+    /// Block-GTQ's bit-packed cache at three bits: keys by energy per RoPE block, values by `turboquant_mse_3`.
     #[must_use]
-    pub const fn codec(&self) -> Codec {
-        self.kernels.codec
+    pub const fn block_gtq(shape: CaseShape, source: Source) -> Self {
+        Self { coder: Coder::BlockGtq, shape, source }
     }
 
-    /// Its kernels.
+    /// The codec's name.
     #[must_use]
-    pub const fn kernels(&self) -> &'static CodecKernels {
-        self.kernels
+    pub const fn name(&self) -> &'static str {
+        match self.coder {
+            Coder::Codec(kernels) => kernels.codec.name(),
+            Coder::BlockGtq => block_gtq::NAME,
+        }
+    }
+
+    pub(super) const fn coder(&self) -> Coder {
+        self.coder
     }
 
     /// The shape.

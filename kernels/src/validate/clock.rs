@@ -3,7 +3,7 @@
 //! t = launches·L + bytes/B + operations/R, fitted per codec and kernel: what a byte costs depends on how it is decoded.
 //! The sizes held out lie between and beyond those fitted to.
 
-use super::case::{Case, CaseShape, Tensors, synthetic};
+use super::case::{Case, CaseShape, Coder, Tensors, synthetic};
 use super::record::{CaseRecord, HeldOutRecord, Series, TimePoint, TimeRecord, clock_name};
 use super::rig::{Fastest, Kernel, Rig};
 use super::side::Store;
@@ -24,8 +24,10 @@ const QUERIES: u32 = 16;
 /// round is as good at one size as at another.
 const MOST_ROUNDS: u32 = 6;
 const LEAST_ROUNDS: u32 = 3;
-/// Seconds after which a codec has had rounds enough.
+/// Seconds after which a codec has had rounds enough, and after which the least number of them is not waited for: runs so
+/// long are disturbed less, and there are some thirty codecs.
 const ENOUGH_SECONDS: f64 = 0.6;
+const MOST_SECONDS: f64 = 1.2;
 
 /// How much larger the sizes are on a device that is done with these before its clock is sure: by decoding 16-bit keys
 /// at the largest.
@@ -67,8 +69,12 @@ fn shape(tokens: u32) -> CaseShape {
 pub(super) fn codecs(cases: &[Case]) -> Vec<&'static CodecKernels> {
     let mut codecs: Vec<&'static CodecKernels> = Vec::new();
     for case in cases {
-        if !codecs.iter().any(|known| known.codec == case.codec()) {
-            codecs.push(case.kernels());
+        match case.coder() {
+            Coder::Codec(kernels) if !codecs.iter().any(|known| known.codec == kernels.codec) => {
+                codecs.push(kernels);
+            }
+            // Known, or with launches of its own per head.
+            Coder::Codec(_) | Coder::BlockGtq => {}
         }
     }
     codecs
@@ -114,7 +120,7 @@ pub(super) async fn series(
     // The first round compiles and touches memory for the first time.
     let mut spent = 0.0;
     for round in 0..=MOST_ROUNDS {
-        if round > LEAST_ROUNDS && spent > ENOUGH_SECONDS {
+        if (round > LEAST_ROUNDS && spent > ENOUGH_SECONDS) || spent > MOST_SECONDS {
             break;
         }
         for (_, _, rig, fastest) in &mut rigs {

@@ -6,7 +6,7 @@ use crate::gpu::POISON;
 
 /// Byte against byte; a length that differs counts byte by byte.
 pub(super) fn bytes(found: &[u8], expected: &[u8]) -> Exact {
-    exact(found, expected, |a, b| a == b, |_, _| false, |x| format!("{x:#04x}"))
+    exact(found, expected, |a, b| a == b, |_, _, _| false, |x| format!("{x:#04x}"))
 }
 
 /// What two correct decoders may differ by, relative: a few roundings of f32. The nearest codes of any format are
@@ -16,7 +16,14 @@ const ROUNDED: f32 = 1e-6;
 /// Bits of one f32 against another's; any NaN equals any other (WGSL does not say which).
 pub(super) fn values(found: &[f32], expected: &[f32]) -> Exact {
     let same = |a: &f32, b: &f32| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
-    let near = |a: &f32, b: &f32| (a - b).abs() <= b.abs() * ROUNDED;
+    let near = |_, a: &f32, b: &f32| (a - b).abs() <= b.abs() * ROUNDED;
+    exact(found, expected, same, near, |x| format!("{x:?}"))
+}
+
+/// The same where element i may be `allowed(i)` off.
+pub(super) fn values_within(found: &[f32], expected: &[f32], allowed: impl Fn(usize) -> f32) -> Exact {
+    let same = |a: &f32, b: &f32| a.to_bits() == b.to_bits();
+    let near = |at, a: &f32, b: &f32| (a - b).abs() <= allowed(at);
     exact(found, expected, same, near, |x| format!("{x:?}"))
 }
 
@@ -24,7 +31,7 @@ fn exact<T>(
     found: &[T],
     expected: &[T],
     same: impl Fn(&T, &T) -> bool,
-    near: impl Fn(&T, &T) -> bool,
+    near: impl Fn(usize, &T, &T) -> bool,
     word: impl Fn(&T) -> String,
 ) -> Exact {
     let compared = found.len().max(expected.len());
@@ -34,7 +41,7 @@ fn exact<T>(
         if same(a, b) {
             continue;
         }
-        if near(a, b) {
+        if near(at, a, b) {
             rounded += 1;
         } else {
             differing += 1;

@@ -9,9 +9,10 @@
 //! - `model`: the shapes of a model's layers; `capture`: Q, K and V of a real model from a safetensors file;
 //! - `record`: what is found, as data; `compare`: found against expected;
 //! - `side`: K or V in one codec; `rig`: a layer's buffers and launches;
-//! - `on_gpu`, `on_cpu`: one case on an adapter, and by the twins alone;
+//! - `on_gpu`, `on_cpu`: one case on an adapter, and by the twins alone; `block_gtq`: the one that is no codec of the table;
 //! - `clock`: every kernel at several sizes, the time model fitted to some and held against the others.
 
+mod block_gtq;
 mod capture;
 mod case;
 mod clock;
@@ -98,7 +99,7 @@ async fn with_fault(gpu: &Gpu, run: &mut Run<'_>, fault: Option<on_gpu::Fault>) 
         if run.cancelled() {
             return Ok(report.cancelled());
         }
-        (run.progress)(Progress { done, steps, codec: case.codec().name(), stage: &case.shape().label });
+        (run.progress)(Progress { done, steps, codec: case.name(), stage: &case.shape().label });
         match on_gpu::case(gpu, case, run.cancel, fault).await {
             Ok(Some(record)) => report.cases.push(record),
             Ok(None) => return Ok(report.cancelled()),
@@ -132,10 +133,16 @@ pub fn validate_on_cpu(run: &mut Run<'_>) -> Report {
         if run.cancelled() {
             return report.cancelled();
         }
-        (run.progress)(Progress { done, steps, codec: case.codec().name(), stage: &case.shape().label });
+        (run.progress)(Progress { done, steps, codec: case.name(), stage: &case.shape().label });
         report.cases.push(on_cpu::case(case));
     }
     report.finish()
+}
+
+/// [`Case::block_gtq`] on every shape.
+#[must_use]
+pub fn block_gtq_cases(shapes: &[(CaseShape, Source)]) -> Vec<Case> {
+    shapes.iter().map(|(shape, source)| Case::block_gtq(shape.clone(), source.clone())).collect()
 }
 
 /// Every codec × every shape, codec by codec.

@@ -1,18 +1,24 @@
 //! One case by the twins alone: their bytes against `kvplan-core`'s reference encoder, their attention against f64.
 
-use super::case::{Case, Tensors};
+use super::block_gtq;
+use super::case::{Case, CaseShape, Coder, Tensors};
 use super::compare;
 use super::on_gpu::{Expected, ExpectedSide, attended, bits};
 use super::record::{BytesRecord, CaseRecord, ErrorRecord, Measured};
 use super::rig::{asked, attention_shape, refused};
 use super::side::words;
 use crate::cpu::attention;
-use crate::op::{Addressing, Domain, Tensor};
+use crate::op::{Addressing, CodecKernels, Domain, Tensor};
 use kvplan_core::codec::{ArithmeticError, Route, TensorShape};
 
 pub(super) fn case(case: &Case) -> CaseRecord {
     let tensors = case.tensors();
-    let expected = match Expected::new(case, &tensors) {
+    let kernels = match case.coder() {
+        Coder::Codec(kernels) => kernels,
+        Coder::BlockGtq => return block_gtq::on_cpu(case, &tensors),
+    };
+    let shape = case.shape();
+    let expected = match Expected::new(kernels, shape, &tensors) {
         Ok(expected) => expected,
         Err(reason) => return CaseRecord::skipped(case, reason),
     };
@@ -27,20 +33,20 @@ pub(super) fn case(case: &Case) -> CaseRecord {
         v_rel_mse: crate::quality::relative_mse(&tensors.v, &expected.v.plain()),
         output: None,
     };
-    let attention_skipped = refused(case.kernels(), case.shape());
-    let attention = attend(case, &tensors, &expected).map(|(decode, prefill)| {
-        let (attended, output) = attended(case, &tensors, &expected, &decode, &prefill);
+    let attention_skipped = refused(kernels, shape);
+    let attention = attend(kernels, shape, &tensors, &expected).map(|(decode, prefill)| {
+        let (attended, output) = attended(kernels, shape, &tensors, &expected, &decode, &prefill);
         error.output = Some(output);
         attended
     });
-    let bits_per_element = bits(&expected, case.shape());
+    let bits_per_element = bits([expected.k.predicted, expected.v.predicted], shape);
     let measured =
         Measured { bits_per_element, k, v, attention, attention_skipped, error, times: Vec::new() };
     CaseRecord::measured(case, measured)
 }
 
 /// The twin's bytes and values against the reference's.
-fn reference(side: &ExpectedSide, values: &[f32]) -> Result<BytesRecord, ArithmeticError> {
+pub(super) fn reference(side: &ExpectedSide, values: &[f32]) -> Result<BytesRecord, ArithmeticError> {
     let (kernels, Tensor { tokens, heads, head_dim }) = (side.store.kernels, side.store.tensor);
     let [tokens, heads, dim] = [tokens, heads, head_dim].map(|n| usize::try_from(n).unwrap_or(usize::MAX));
     let shape = TensorShape { tokens, heads, dim };
@@ -60,8 +66,12 @@ fn reference(side: &ExpectedSide, values: &[f32]) -> Result<BytesRecord, Arithme
 }
 
 /// The twins' decode and prefill; nothing where kernels do not take the shape.
-fn attend(case: &Case, tensors: &Tensors, expected: &Expected) -> Option<(Vec<f32>, Vec<f32>)> {
-    let (shape, kernels) = (case.shape(), case.kernels());
+fn attend(
+    kernels: &'static CodecKernels,
+    shape: &CaseShape,
+    tensors: &Tensors,
+    expected: &Expected,
+) -> Option<(Vec<f32>, Vec<f32>)> {
     let (k, v) = (words(&expected.k.packed), words(&expected.v.packed));
     let (key, value) = (&kernels.key.decoder, &kernels.value.decoder);
     let lengths = [shape.tokens];

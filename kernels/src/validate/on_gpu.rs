@@ -1,6 +1,7 @@
 //! One case on an adapter.
 
-use super::case::{Case, CaseShape, Tensors};
+use super::block_gtq;
+use super::case::{Case, CaseShape, Coder, Tensors};
 use super::compare;
 use super::record::{
     Attended, BytesRecord, CaseRecord, ErrorRecord, KernelTime, Measured, OutputError, clock_name,
@@ -9,11 +10,12 @@ use super::rig::{Kernel, Rig, asked, attention_shape, last_queries};
 use super::side::Store;
 use crate::cpu::oracle::{self, Oracle};
 use crate::gpu::{Gpu, GpuError};
+use crate::op::CodecKernels;
 use kvplan_core::codec::Side;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Room behind a cache in which a kernel that writes too much shows.
-const ROOM: u64 = 256;
+pub(super) const ROOM: u64 = 256;
 
 /// A bit to flip, to show that the checks see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +38,12 @@ pub(super) async fn case(
     cancel: &AtomicBool,
     fault: Option<Fault>,
 ) -> Result<Option<CaseRecord>, GpuError> {
-    let (shape, kernels) = (case.shape(), case.kernels());
-    let tensors = case.tensors();
-    let expected = match Expected::new(case, &tensors) {
+    let (shape, tensors) = (case.shape(), case.tensors());
+    let kernels = match case.coder() {
+        Coder::Codec(kernels) => kernels,
+        Coder::BlockGtq => return block_gtq::on_gpu(gpu, case, &tensors, cancel).await,
+    };
+    let expected = match Expected::new(kernels, shape, &tensors) {
         Ok(expected) => expected,
         Err(reason) => return Ok(Some(CaseRecord::skipped(case, reason))),
     };
@@ -82,12 +87,12 @@ pub(super) async fn case(
         None => None,
         Some([decode, prefill]) => {
             let (decode, prefill) = (gpu.read_values(decode).await?, gpu.read_values(prefill).await?);
-            let (attended, output) = attended(case, &tensors, &expected, &decode, &prefill);
+            let (attended, output) = attended(kernels, shape, &tensors, &expected, &decode, &prefill);
             error.output = Some(output);
             Some(attended)
         }
     };
-    let bits_per_element = bits(&expected, shape);
+    let bits_per_element = bits(predicted, shape);
     let measured = Measured { bits_per_element, k, v, attention, attention_skipped, error, times };
     Ok(Some(CaseRecord::measured(case, measured)))
 }
@@ -102,6 +107,14 @@ pub(super) struct ExpectedSide {
 }
 
 impl ExpectedSide {
+    /// The twin's bytes and values, or why the codec does not take the shape.
+    pub(super) fn new(store: Store, values: &[f32]) -> Result<Self, String> {
+        let predicted = store.predicted().map_err(|error| error.to_string())?;
+        let packed = store.pack(values).map_err(|error| error.to_string())?;
+        let values = store.unpack(&packed).map_err(|error| error.to_string())?;
+        Ok(Self { store, predicted, packed, values })
+    }
+
     pub(super) fn plain(&self) -> Vec<f32> {
         self.store.plain(&self.values)
     }
@@ -115,24 +128,22 @@ pub(super) struct Expected {
 
 impl Expected {
     /// The twins' bytes and values, or why the codec does not take the shape.
-    pub(super) fn new(case: &Case, tensors: &Tensors) -> Result<Self, String> {
-        let side = |side, values: &[f32]| -> Result<ExpectedSide, String> {
-            let store = Store::new(case.kernels(), case.shape(), side);
-            let predicted = store.predicted().map_err(|error| error.to_string())?;
-            let packed = store.pack(values).map_err(|error| error.to_string())?;
-            let values = store.unpack(&packed).map_err(|error| error.to_string())?;
-            Ok(ExpectedSide { store, predicted, packed, values })
-        };
+    pub(super) fn new(
+        kernels: &'static CodecKernels,
+        shape: &CaseShape,
+        tensors: &Tensors,
+    ) -> Result<Self, String> {
+        let side = |side, values| ExpectedSide::new(Store::new(kernels, shape, side), values);
         Ok(Self { k: side(Side::Key, &tensors.k)?, v: side(Side::Value, &tensors.v)? })
     }
 }
 
 /// Stored bits per element of K and V together.
-pub(super) fn bits(expected: &Expected, shape: &CaseShape) -> f64 {
+pub(super) fn bits(bytes: [u64; 2], shape: &CaseShape) -> f64 {
     let elements = u64::from(shape.tokens)
         * u64::from(shape.kv_heads)
         * (u64::from(shape.k_dim) + u64::from(shape.v_dim));
-    ratio((expected.k.predicted + expected.v.predicted) * 8, elements)
+    ratio(bytes.iter().sum::<u64>() * 8, elements)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio for reading")]
@@ -160,13 +171,13 @@ async fn side(gpu: &Gpu, rig: &Rig, side: Side, expected: &ExpectedSide) -> Resu
 
 /// Attention's outputs against f64 over what the packed bytes say, and against attention over exact K and V.
 pub(super) fn attended(
-    case: &Case,
+    kernels: &'static CodecKernels,
+    shape: &CaseShape,
     tensors: &Tensors,
     expected: &Expected,
     decode: &[f32],
     prefill: &[f32],
 ) -> (Attended, OutputError) {
-    let (shape, kernels) = (case.shape(), case.kernels());
     let oracle = |queries, q: &[f32], k: &[f32], v: &[f32]| -> Oracle {
         let stride = usize::try_from(shape.tokens).unwrap_or(usize::MAX);
         oracle::attention(&attention_shape(shape, queries), stride, q, k, v, &[shape.tokens], &[])

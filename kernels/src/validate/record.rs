@@ -392,7 +392,7 @@ impl Outcome {
 
 impl CaseRecord {
     fn of(case: &Case, outcome: Outcome) -> Self {
-        Self { codec: case.codec().name().to_owned(), shape: case.shape().clone(), outcome }
+        Self { codec: case.name().to_owned(), shape: case.shape().clone(), outcome }
     }
 
     pub(super) fn measured(case: &Case, measured: Measured) -> Self {

@@ -94,6 +94,45 @@ fn the_twins_alone_hold_against_the_reference() {
     assert_eq!(report.summary.codecs, crate::op::CODECS.len() as u64);
 }
 
+/// Keys lie between three bits a dimension with one norm and a byte a dimension with eight; at three bits the error of a
+/// Lloyd–Max quantizer is 0.035, and unequal bits can only lower it.
+fn block_gtq_holds(report: &Report) {
+    assert!(report.holds(), "{report:#?}");
+    assert_eq!((report.summary.codecs, report.summary.ran), (1, 2));
+    for case in &report.cases {
+        let measured = case.outcome.measured().unwrap();
+        let (tokens, heads) = (u64::from(case.shape.tokens), u64::from(case.shape.kv_heads));
+        let dim = u64::from(case.shape.k_dim);
+        let bytes = measured.k.predicted_bytes;
+        assert!((tokens * heads * (dim * 3 / 8 + 2)..=tokens * heads * (dim + 16)).contains(&bytes));
+        assert_eq!(measured.v.predicted_bytes, tokens * heads * (dim * 3 / 8 + 2));
+        assert!(measured.error.k_rel_mse < 0.04, "{:?}", measured.error);
+        assert!(measured.attention_skipped.is_some());
+    }
+}
+
+#[test]
+fn block_gtqs_twins_hold_against_the_reference() {
+    let cases = block_gtq_cases(&standard(sample().unwrap(), false));
+    let cancel = AtomicBool::new(false);
+    block_gtq_holds(&validate_on_cpu(&mut Run {
+        cases: &cases,
+        clock: false,
+        progress: &mut |_| (),
+        cancel: &cancel,
+    }));
+}
+
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn block_gtq_holds_on_the_adapter() {
+    let cases = block_gtq_cases(&standard(sample().unwrap(), false));
+    let gpu = block_on(Gpu::open(&Choice::Fastest)).unwrap();
+    let cancel = AtomicBool::new(false);
+    let mut run = Run { cases: &cases, clock: true, progress: &mut |_| (), cancel: &cancel };
+    block_gtq_holds(&block_on(validate(&gpu, &mut run)).unwrap());
+}
+
 #[test]
 fn a_report_comes_back_from_its_json() {
     let kernels = [CodecKernels::of(Codec::Q4_0).unwrap()];

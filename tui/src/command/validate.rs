@@ -12,10 +12,12 @@ use kvplan_core::spec::ModelSpec;
 use kvplan_kernels::gpu::{Choice, Gpu, adapters, block_on};
 use kvplan_kernels::op::{CODECS, CodecKernels};
 use kvplan_kernels::validate::{
-    CaseShape, ModelShapes, Progress, Report, Run, Source, capture, cases, of_model, sample, standard,
-    totals, validate, validate_on_cpu,
+    CaseShape, ModelShapes, Progress, Report, Run, Source, block_gtq_cases, capture, cases, of_model, sample,
+    standard, totals, validate, validate_on_cpu,
 };
 use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Tokens of a capture that are run without `--full`: attention over all of them grows with the square.
@@ -51,9 +53,12 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<Outcome> {
             Ok(work) => work,
             Err(message) => return refuse(&message),
         };
-    let cases = cases(&codecs, &shapes);
+    let mut cases = cases(&codecs, &shapes);
+    if args.codec.is_empty() || args.codec.contains(&Codec::BlockGtqK3v3) {
+        cases.extend(block_gtq_cases(&shapes));
+    }
     let bar = progress_bar();
-    let cancel = AtomicBool::new(false);
+    let cancel = interrupt().context("cannot wait for Ctrl-C")?;
     let mut progress = |at: Progress<'_>| {
         bar.set_length(at.steps as u64);
         bar.set_position(at.done as u64);
@@ -72,6 +77,18 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<Outcome> {
     report.notes.extend(notes);
     report.model = model.map(|(model, context, found)| totals(&model, context, &found, &report));
     finish(args, &report)
+}
+
+/// A flag that Ctrl-C raises, so that a run ends with what it has; a second one ends the program at once.
+fn interrupt() -> io::Result<Arc<AtomicBool>> {
+    use signal_hook::{consts::SIGINT, flag};
+    /// What a shell says of a program that an interrupt ended.
+    const INTERRUPTED: i32 = 130;
+    let raised = Arc::new(AtomicBool::new(false));
+    // In this order: the first interrupt finds the flag down.
+    flag::register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(&raised))?;
+    flag::register(SIGINT, Arc::clone(&raised))?;
+    Ok(raised)
 }
 
 fn finish(args: &ValidateArgs, report: &Report) -> anyhow::Result<Outcome> {
@@ -164,7 +181,8 @@ fn codecs(asked: &[Codec]) -> Result<Vec<&'static CodecKernels>, String> {
             format!("{codec} has no kernels yet; these have: {}", known.join(", "))
         })
     };
-    asked.iter().map(of).collect()
+    // Its bytes follow from the data: no row of the table, but cases of its own.
+    asked.iter().filter(|codec| **codec != Codec::BlockGtqK3v3).map(of).collect()
 }
 
 /// On standard error, and nowhere where that is no terminal.
