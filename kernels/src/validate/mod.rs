@@ -6,6 +6,7 @@
 //! everything that waits is `async`, progress goes through a callback, and a flag stops it between two launches.
 //!
 //! - `case`: what is run: codecs × shapes, and where K, V and Q come from;
+//! - `other`: what no codec's case runs: turning, latent rows, moving a cache;
 //! - `model`: the shapes of a model's layers; `capture`: Q, K and V of a real model from a safetensors file;
 //! - `record`: what is found, as data; `compare`: found against expected;
 //! - `side`: K or V in one codec; `rig`: a layer's buffers and launches;
@@ -20,6 +21,7 @@ mod compare;
 mod model;
 mod on_cpu;
 mod on_gpu;
+mod other;
 mod record;
 mod rig;
 mod side;
@@ -31,8 +33,8 @@ pub use case::{Case, CaseShape, Source, quick, standard};
 pub use model::{ModelShapes, of_model, totals};
 pub use record::{
     Adapter, Attended, BytesRecord, CaseRecord, Difference, ErrorRecord, Exact, HeldOutRecord, KernelTime,
-    Measured, ModelRecord, ModelTotal, Outcome, OutputError, Processor, Report, Series, Summary, TimePoint,
-    TimeRecord, Within,
+    Measured, ModelRecord, ModelTotal, OtherRecord, Outcome, OutputError, Processor, Report, Series, Summary,
+    TimePoint, TimeRecord, Within,
 };
 
 use crate::gpu::{Gpu, GpuError};
@@ -108,6 +110,7 @@ async fn with_fault(gpu: &Gpu, run: &mut Run<'_>, fault: Option<on_gpu::Fault>) 
         }
     }
     if run.clock {
+        report.others = other::run(gpu).await?;
         let (mut series, inputs) = (Vec::new(), clock::Inputs::new());
         let factor = clock::factor(gpu, &inputs, run.cancel).await?;
         for (i, kernels) in codecs.into_iter().enumerate() {

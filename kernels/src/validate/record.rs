@@ -14,6 +14,9 @@ pub struct Report {
     pub summary: Summary,
     /// One record per codec and shape, in the order run.
     pub cases: Vec<CaseRecord>,
+    /// What no codec's case runs: turning, latent rows, moving a cache. Only where kernels are timed.
+    #[serde(default)]
+    pub others: Vec<OtherRecord>,
     /// Kernels' times at several sizes, and what a model fitted to some says of the others.
     pub time: Option<TimeRecord>,
     /// The whole model's cache, where the shapes are a model's.
@@ -127,6 +130,38 @@ pub struct Measured {
     pub error: ErrorRecord,
     /// How long each kernel took.
     pub times: Vec<KernelTime>,
+}
+
+/// A kernel that no codec's case runs, or a way between host and device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OtherRecord {
+    /// `rotate`, `latent`, `copy`, `append`, `to_device` or `to_host`; `others` where the device refused.
+    pub kernel: String,
+    /// On what.
+    pub shape: String,
+    /// Bytes against what they must be, where every one is settled.
+    pub exact: Option<Exact>,
+    /// The output against f64, where rounding is the device's.
+    pub within: Option<Within>,
+    /// The device's words, if it refused.
+    pub refused: Option<String>,
+    /// Bytes it has to read and write; between host and device, bytes that crossed.
+    pub bytes: u64,
+    /// The fastest run.
+    pub seconds: f64,
+    /// `timestamp` or `wall`.
+    pub clock: String,
+}
+
+impl OtherRecord {
+    /// Whether something was compared and all of it is as it must be.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.refused.is_none()
+            && (self.exact.is_some() || self.within.is_some())
+            && self.exact.as_ref().is_none_or(Exact::equal)
+            && self.within.as_ref().is_none_or(Within::holds)
+    }
 }
 
 /// One side's cache.
@@ -416,6 +451,7 @@ impl Report {
             processor,
             summary: Summary::default(),
             cases: Vec::new(),
+            others: Vec::new(),
             time: None,
             model: None,
             notes: Vec::new(),
@@ -452,7 +488,15 @@ impl Report {
     /// Whether something ran, nothing failed, and the run went to its end.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.summary.failed == 0 && self.summary.ran > 0 && !self.summary.cancelled && self.model_holds()
+        let summary = &self.summary;
+        let ran = summary.failed == 0 && summary.ran > 0 && !summary.cancelled;
+        ran && self.model_holds() && self.others_hold()
+    }
+
+    /// Whether what no codec's case runs is as it must be.
+    #[must_use]
+    pub fn others_hold(&self) -> bool {
+        self.others.iter().all(OtherRecord::holds)
     }
 
     /// Whether every total of the model is the planner's.

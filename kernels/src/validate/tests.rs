@@ -40,6 +40,9 @@ fn an_unbroken_run_passes_and_sets_every_prediction_beside_a_measurement() {
         let output = measured.error.output.unwrap();
         assert!((output.measured - output.predicted).abs() < 1e-4, "{output:?}");
     }
+    let others: Vec<&str> = report.others.iter().map(|other| other.kernel.as_str()).collect();
+    assert_eq!(others, ["rotate", "latent", "copy", "append", "to_device", "to_host"]);
+    assert!(report.others.iter().all(|other| other.seconds > 0.0 && other.bytes > 0), "{:?}", report.others);
     let time = report.time.unwrap();
     // Two codecs, four kernels, three sizes held out.
     assert_eq!((time.series.len(), time.held_out.runs), (8, 24));

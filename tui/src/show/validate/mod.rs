@@ -118,6 +118,9 @@ fn verdict(report: &Report) -> (&'static str, String) {
             format!("{} of {} did not hold", summary.failed, super::count(summary.ran, "case")),
         );
     }
+    if !report.others_hold() {
+        return ("NOT PROVED", "what moves or turns a cache did not hold".to_owned());
+    }
     if !report.model_holds() {
         return ("NOT PROVED", "the model's layers do not add up to its plan".to_owned());
     }
@@ -162,7 +165,26 @@ fn failures(report: &Report) -> Vec<String> {
             }
         }
     }
+    let others = report.others.iter().filter(|other| !other.holds());
+    lines.extend(others.map(|other| {
+        let what = other.refused.as_deref().unwrap_or("not what it must be");
+        format!("{} of {}: {what}", other.kernel, other.shape)
+    }));
     lines
+}
+
+/// What no codec's case runs, by rate; nothing where it was not run.
+fn others(report: &Report) -> Option<String> {
+    let held = report.others.iter().filter(|other| other.holds());
+    let each =
+        held.map(|other| format!("{} {}", other.kernel.replace('_', " "), rate(other.bytes, other.seconds)));
+    let line = each.collect::<Vec<_>>().join(", ");
+    (!line.is_empty()).then_some(line)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate to read")]
+fn rate(bytes: u64, seconds: f64) -> String {
+    format!("{:.2} GB/s", bytes as f64 / seconds / 1e9)
 }
 
 fn wrong(measured: &Measured) -> Vec<String> {

@@ -3,7 +3,8 @@
 use super::super::grouped;
 use super::svg::escaped;
 use super::{
-    Row, bits, clock, failures, held_out, percent, place, plots, rows, skipped, totals, verdict, what_held,
+    Row, bits, clock, failures, held_out, others, percent, place, plots, rows, skipped, totals, verdict,
+    what_held,
 };
 use kvplan_kernels::validate::{CaseRecord, KernelTime, Measured, Processor, Report};
 use std::fmt::Write as _;
@@ -168,7 +169,12 @@ fn figures(out: &mut String, report: &Report, rows: &[Row<'_>]) {
         figure(out, plot, &format!("{kernel}: time against bytes, a fitted line per codec."));
     }
     figure(out, plots::held_out(time).svg(), "Held-out runs only: predicted against measured time.");
-    out.push_str("</div></section>\n");
+    out.push_str("</div>");
+    if let Some(line) = others(report) {
+        let _ =
+            writeln!(out, "<p>What no codec decides, every byte or bound checked: {}.</p>", escaped(&line));
+    }
+    out.push_str("</section>\n");
 }
 
 /// Every case, folded.

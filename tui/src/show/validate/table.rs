@@ -2,7 +2,7 @@
 
 use super::super::{Align, BAD, BOLD, DIM, NOTE, Table, grouped, wrapped};
 use super::{
-    Row, bits, clock, failures, held_out, percent, place, rows, skipped, totals, verdict, what_held,
+    Row, bits, clock, failures, held_out, others, percent, place, rows, skipped, totals, verdict, what_held,
 };
 use kvplan_kernels::validate::Report;
 use std::fmt::Write as _;
@@ -30,6 +30,9 @@ pub(crate) fn table(report: &Report) -> String {
     let rows = rows(report);
     out.push_str(&codecs(&rows));
     legend(&mut out, &rows);
+    if let Some(line) = others(report) {
+        let _ = writeln!(out, "  others       {}", wrapped(&line, 15));
+    }
     times(&mut out, report);
     model(&mut out, report);
     for line in skipped(report).iter().chain(&report.notes) {
