@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// A question about one machine, ready to be asked at many lengths.
 #[derive(Debug, Clone)]
 pub struct Case<'a> {
-    model: &'a ModelSpec,
+    pub(super) model: &'a ModelSpec,
     /// One rank's model, where the engine's options do not make it one.
     rank: Option<Arc<ModelSpec>>,
     pub(super) limit: Option<Tokens>,
@@ -211,6 +211,15 @@ impl<'a> Case<'a> {
         self.engine.reserve(model, &self.scenario)
     }
 
+    /// Whether layers go in turn over the places, and not to ranks.
+    pub(super) fn by_layers(&self) -> bool {
+        match &self.engine {
+            Engine::LlamaCpp(_) | Engine::Transformers(_) | Engine::Mlx(_) | Engine::ExllamaV3(_) => true,
+            Engine::Payload => !self.ranks.is_parallel(),
+            Engine::Vllm(_) | Engine::Sglang(_) | Engine::TensorRtLlm(_) => false,
+        }
+    }
+
     /// What each device holds.
     ///
     /// # Errors
@@ -379,7 +388,7 @@ impl<'a> Case<'a> {
 }
 
 /// The stage of a layer; prediction layers follow the trunk and are on the last.
-fn stage_at(bounds: &[usize], il: usize) -> usize {
+pub(super) fn stage_at(bounds: &[usize], il: usize) -> usize {
     let stages = bounds.len().saturating_sub(1).max(1);
     bounds.iter().skip(1).position(|end| il < *end).unwrap_or(stages - 1)
 }

@@ -78,6 +78,11 @@ impl Census {
         }
     }
 
+    /// Layers of a kind in a place.
+    pub(crate) fn of_kind(&self, kind: usize, place: usize) -> u64 {
+        self.kinds.get(kind).and_then(|row| row.get(place)).copied().unwrap_or(0)
+    }
+
     /// Bytes that belong to no layer in particular, by the layers of each place.
     pub(crate) fn evenly(&self, bytes: Bytes) -> Result<Vec<Bytes>, PlanError> {
         portions(bytes, &self.all)

@@ -4,7 +4,7 @@ use super::layers::portions;
 use crate::error::PlanError;
 use crate::explain::Basis;
 use crate::unit::{Bytes, Overflow};
-use crate::weights::{LayerBytes, Weights};
+use crate::weights::{Applied, LayerBytes, Weights};
 
 /// Where a model's weights are in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct WeightMap {
     pub tied_head: Bytes,
     /// What one token's pass reads of all of it; `None` where only the whole is known.
     pub active: Option<Bytes>,
+    /// What of the model's parameters a token meets; `None` where its tensors are not understood.
+    pub applied: Option<Applied>,
     /// How far the whole may be off.
     pub doubt: Bytes,
     /// How sure.
@@ -44,6 +46,7 @@ impl WeightMap {
             output: Bytes::ZERO,
             tied_head: Bytes::ZERO,
             active: None,
+            applied: None,
             doubt: Bytes::ZERO,
             basis: Basis::Assumed,
             by_part: false,
@@ -66,6 +69,7 @@ impl WeightMap {
             output: weights.output()?,
             tied_head: weights.tied_head()?,
             active: Some(weights.active()?),
+            applied: None,
             doubt: weights.error()?,
             basis: weights.basis,
             by_part: true,

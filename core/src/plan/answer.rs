@@ -2,6 +2,7 @@
 
 use super::decimal::{Decimal, gcd};
 use super::request::Request;
+use super::speed::SpeedShown;
 use super::weights::WeightsShown;
 use crate::cache::Role;
 use crate::engine::{Carriers, Engine, Report, Reservation, Scenario, StoreLine, payload};
@@ -36,6 +37,9 @@ pub struct Plan {
     pub devices: Vec<DeviceShown>,
     /// Whether it fits.
     pub fit: FitShown,
+    /// How fast; where hardware with its bandwidth and weights are given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speed: Option<SpeedShown>,
     /// Why, when asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<Vec<Term>>,
@@ -235,6 +239,7 @@ impl Plan {
             weights: None,
             devices: Vec::new(),
             fit: FitShown::unknown(),
+            speed: None,
             explain: scenario.explain.then(|| explain(&reservation.lines, reservation.terms)),
             assumptions,
             context: reservation.context,

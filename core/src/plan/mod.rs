@@ -9,6 +9,7 @@ mod hardware;
 mod object;
 mod placed;
 mod request;
+mod speed;
 mod weights;
 
 pub use answer::{EngineShown, Kv, ModelShown, Plan, StoreShown};
@@ -16,6 +17,7 @@ pub use decimal::Decimal;
 pub(crate) use decimal::gcd;
 pub use hardware::{HardwareEntry, Placement, Reserve, Workload};
 pub use request::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf};
+pub use speed::{RateRange, SpeedShown};
 pub use weights::{WeightsRequest, WeightsShown};
 
 use crate::error::PlanError;
@@ -81,11 +83,23 @@ fn answer(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, 
     let weights = request.weight_map(model)?;
     let case = request.case(model, &machine, weights.as_ref())?;
     let mut reservation = case.reserve()?;
-    let placed = placed::place(&case, &mut reservation, detail)?;
+    let mut placed = placed::place(&case, &mut reservation, detail)?;
+    let speed = match placed.bill.as_ref() {
+        None => None,
+        Some(bill) => match speed::speed(&case, model, request, &reservation, bill)? {
+            speed::Answer::Known(speed) => Some(speed),
+            speed::Answer::NotAsked => None,
+            speed::Answer::Unknown(why) => {
+                placed.assumptions.push(why);
+                None
+            }
+        },
+    };
     let mut plan = Plan::compose(model, case.engine(), case.scenario(), reservation, request)?;
     plan.weights = weights.as_ref().map(WeightsShown::of).transpose()?;
     plan.devices = placed.devices;
     plan.fit = placed.fit;
+    plan.speed = speed;
     plan.assumptions.extend(placed.assumptions);
     Ok(plan)
 }

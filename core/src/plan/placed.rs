@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 /// What a machine adds to a plan.
 pub(super) struct Placed {
+    /// Who holds what; where hardware or several ranks were given.
+    pub(super) bill: Option<Bill>,
     pub(super) devices: Vec<DeviceShown>,
     pub(super) fit: FitShown,
     pub(super) assumptions: Vec<Cow<'static, str>>,
@@ -24,7 +26,7 @@ pub(super) fn place(
     let given = case.machine().is_given();
     if !given && !case.ranks().is_parallel() {
         note_unused(case, &mut assumptions);
-        return Ok(Placed { devices: Vec::new(), fit: FitShown::unknown(), assumptions });
+        return Ok(Placed { bill: None, devices: Vec::new(), fit: FitShown::unknown(), assumptions });
     }
     let bill = case.bill(reservation)?;
     if given {
@@ -46,7 +48,7 @@ pub(super) fn place(
             }
         }
     };
-    Ok(Placed { devices, fit, assumptions })
+    Ok(Placed { bill: Some(bill), devices, fit, assumptions })
 }
 
 /// What was asked about a machine that was not described.

@@ -7,7 +7,7 @@ use crate::explain::Basis;
 use crate::placement::WeightMap;
 use crate::spec::ModelSpec;
 use crate::unit::{Bytes, Overflow};
-use crate::weights::{self, WeightFormat};
+use crate::weights::{self, Applied, WeightFormat};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -62,15 +62,17 @@ impl Request {
     pub fn weight_map(&self, model: &ModelSpec) -> Result<Option<WeightMap>, PlanError> {
         let blocks = model.layer_count() + model.mtp_count();
         let Some(asked) = &self.weights else { return Ok(None) };
-        match (asked, asked.format()?) {
+        let mut map = match (asked, asked.format()?) {
             (_, Some(format)) => {
                 let format = if self.is_llama_cpp() { in_gguf(format)? } else { format };
                 let mtp = usize::try_from(self.mtp).unwrap_or(usize::MAX);
-                WeightMap::parts(&weights::of(model, format)?, mtp, blocks).map(Some)
+                WeightMap::parts(&weights::of(model, format)?, mtp, blocks)?
             }
-            (WeightsRequest::Bytes(bytes), None) => WeightMap::whole(Bytes::new(*bytes), blocks).map(Some),
-            (WeightsRequest::Format(_), None) => Ok(None),
-        }
+            (WeightsRequest::Bytes(bytes), None) => WeightMap::whole(Bytes::new(*bytes), blocks)?,
+            (WeightsRequest::Format(_), None) => return Ok(None),
+        };
+        map.applied = model.record().shape.as_ref().map(Applied::of).transpose()?;
+        Ok(Some(map))
     }
 
     fn is_llama_cpp(&self) -> bool {

@@ -4,16 +4,18 @@
 //! is exact. Both end in the same [`Weights`]: lines by place and component, with the bytes of one token's pass beside
 //! them. A model whose tensors are not understood has no figure, and the error says why.
 //!
-//! - `component`: what a tensor is for; `format`: names of formats;
+//! - `applied`: what one token meets; `component`: what a tensor is for; `format`: names of formats;
 //! - `mixture`: llama.cpp's choice of type per tensor; `packed`: quantized safetensors and MLX;
 //! - `file`: GGUF and safetensors tables.
 
+mod applied;
 mod component;
 mod file;
 mod format;
 mod mixture;
 mod packed;
 
+pub use applied::Applied;
 pub use component::Component;
 pub use file::{TableUse, of_file};
 pub use format::{FileType, Float, Packing, WeightFormat};

@@ -14,9 +14,9 @@ pub(crate) struct MachineArgs {
     /// repeated
     #[arg(short, long = "device", value_name = "DEVICE", value_parser = device)]
     pub(crate) devices: Vec<HardwareEntry>,
-    /// Host memory, for what is kept there
-    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
-    pub(crate) ram: Option<Bytes>,
+    /// Host memory, for what is kept there (`64GiB@80GB` with its bandwidth, for the speed)
+    #[arg(long, value_name = "BYTES", value_parser = host)]
+    pub(crate) ram: Option<HardwareEntry>,
     /// Weights: a format (Q4_K_M, bf16, awq, …) or their bytes
     #[arg(short, long, value_name = "FORMAT|BYTES", value_parser = weights)]
     pub(crate) weights: Option<WeightsRequest>,
@@ -47,12 +47,7 @@ impl MachineArgs {
     /// The request with this machine in it.
     pub(crate) fn add_to(&self, request: Request) -> Request {
         let mut hardware = self.devices.clone();
-        hardware.extend(self.ram.map(|memory| HardwareEntry {
-            device: HOST.to_owned(),
-            count: 1,
-            memory_bytes: Some(memory.get()),
-            bandwidth_bytes_per_s: None,
-        }));
+        hardware.extend(self.ram.clone());
         Request {
             hardware,
             weights: self.weights.clone(),
@@ -81,13 +76,26 @@ fn device(text: &str) -> Result<HardwareEntry, String> {
     if name.trim().is_empty() {
         return Err("a device needs a name".to_owned());
     }
-    let bytes = |text: &str| parse_bytes(text).map(Bytes::get).map_err(|e| e.to_string());
-    let (memory_bytes, bandwidth_bytes_per_s) = match described.map(|text| (text, text.split_once('@'))) {
+    let (memory_bytes, bandwidth_bytes_per_s) = match described.map(memory).transpose()? {
         None => (None, None),
-        Some((_, Some((memory, rate)))) => (Some(bytes(memory)?), Some(bytes(rate.trim_end_matches("/s"))?)),
-        Some((memory, None)) => (Some(bytes(memory)?), None),
+        Some((bytes, rate)) => (Some(bytes), rate),
     };
     Ok(HardwareEntry { device: name.trim().to_owned(), count, memory_bytes, bandwidth_bytes_per_s })
+}
+
+/// `24GiB`, `24GiB@936GB`.
+fn memory(text: &str) -> Result<(u64, Option<u64>), String> {
+    let bytes = |text: &str| parse_bytes(text).map(Bytes::get).map_err(|e| e.to_string());
+    match text.split_once('@') {
+        Some((memory, rate)) => Ok((bytes(memory)?, Some(bytes(rate.trim_end_matches("/s"))?))),
+        None => Ok((bytes(text)?, None)),
+    }
+}
+
+/// Host memory, as a device of the machine.
+fn host(text: &str) -> Result<HardwareEntry, String> {
+    let (bytes, bandwidth_bytes_per_s) = memory(text)?;
+    Ok(HardwareEntry { device: HOST.to_owned(), count: 1, memory_bytes: Some(bytes), bandwidth_bytes_per_s })
 }
 
 /// A format by name, or a number of bytes.
@@ -112,6 +120,14 @@ mod tests {
         assert_eq!(weights("Q4_K_M"), Ok(WeightsRequest::Format("Q4_K_M".into())));
         assert_eq!(weights("15GiB"), Ok(WeightsRequest::Bytes(15 << 30)));
         assert!(weights("Q9_X").unwrap_err().contains("Q4_K_M"));
+    }
+
+    #[test]
+    fn host_memory_may_name_its_bandwidth() {
+        let read = |text: &str| host(text).map(|d| (d.device, d.memory_bytes, d.bandwidth_bytes_per_s));
+        assert_eq!(read("64GiB"), Ok(("CPU".into(), Some(64 << 30), None)));
+        assert_eq!(read("64GiB@80GB/s"), Ok(("CPU".into(), Some(64 << 30), Some(80_000_000_000))));
+        assert!(read("much").is_err());
     }
 
     #[test]

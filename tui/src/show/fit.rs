@@ -33,6 +33,39 @@ pub(super) fn verdict(out: &mut String, plan: &Plan) {
     let _ = writeln!(out, "{style}{word}{style:#}{rest}\n");
 }
 
+/// How fast, where it fits and is estimated.
+pub(super) fn speed(out: &mut String, plan: &Plan) {
+    let Some(speed) = plan.speed.as_ref().filter(|_| plan.fit.state != State::Over) else { return };
+    let rate = |rate: f64| format!("~{}", whole(rate));
+    let together = if plan.sequences > 1 { " together" } else { "" };
+    let mut text = format!(
+        "{} tokens/s{together} at this depth, {} when empty (estimate; four in five lie in {}\u{2013}{})",
+        rate(speed.decode_tokens_per_s),
+        rate(speed.decode_empty_tokens_per_s),
+        whole(speed.decode_range.p10),
+        whole(speed.decode_range.p90),
+    );
+    if let Some(prefill) = speed.prefill_tokens_per_s {
+        let _ = write!(text, "; a prompt of this length is read at {} tokens/s", rate(prefill));
+    }
+    let _ = writeln!(out, "{}.\n", wrapped(&text, 0));
+}
+
+/// A cell: `~53`.
+pub(super) fn rate(plan: &Plan) -> String {
+    let shown = plan.speed.as_ref().filter(|_| plan.fit.state != State::Over);
+    shown.map_or_else(String::new, |speed| format!("~{}", whole(speed.decode_tokens_per_s)))
+}
+
+/// Two digits more than an estimate has: whole numbers, tenths below ten.
+fn whole(rate: f64) -> String {
+    if rate < 10.0 {
+        return format!("{rate:.1}");
+    }
+    let digits = format!("{rate:.0}");
+    digits.parse().map_or(digits, grouped)
+}
+
 /// What a longer context runs into.
 fn limit(plan: &Plan) -> String {
     match (plan.fit.max_context, plan.fit.bound_by) {

@@ -20,6 +20,7 @@ pub(crate) fn one(model: &ModelSpec, plan: &Plan) -> String {
     };
     headline(&mut out, model, plan, &engine);
     fit::verdict(&mut out, plan);
+    fit::speed(&mut out, plan);
 
     let kv = &plan.kv;
     let mut totals = Table::new(&[
@@ -81,6 +82,7 @@ pub(crate) fn summary(model: &ModelSpec, answers: &[(EngineName, Result<Plan, Pl
     if let Some((_, ideal)) = plans().next() {
         headline(&mut out, model, ideal, "");
     }
+    let fast = plans().any(|(_, plan)| !fit::rate(plan).is_empty());
     let machine = plans().any(|(_, plan)| plan.fit.state != State::Unknown);
     let mut columns = vec![
         ("engine", Align::Left),
@@ -91,6 +93,9 @@ pub(crate) fn summary(model: &ModelSpec, answers: &[(EngineName, Result<Plan, Pl
     ];
     if machine {
         columns.push(("fit", Align::Left));
+    }
+    if fast {
+        columns.push(("tokens/s", Align::Right));
     }
     let mut table = Table::new(&columns);
     for (name, answer) in answers {
@@ -106,6 +111,9 @@ pub(crate) fn summary(model: &ModelSpec, answers: &[(EngineName, Result<Plan, Pl
                 ];
                 if machine {
                     row.push(fit::in_a_word(plan));
+                }
+                if fast {
+                    row.push(fit::rate(plan));
                 }
                 table.row(row);
             }
