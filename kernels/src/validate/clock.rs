@@ -22,12 +22,12 @@ const QUERIES: u32 = 16;
 
 /// Rounds over all sizes, of which each size's fastest run counts: what else runs on the machine comes and goes, and a
 /// round is as good at one size as at another.
-const MOST_ROUNDS: u32 = 6;
-const LEAST_ROUNDS: u32 = 3;
+const MOST_ROUNDS: u32 = 5;
+const LEAST_ROUNDS: u32 = 2;
 /// Seconds after which a codec has had rounds enough, and after which the least number of them is not waited for: runs so
 /// long are disturbed less, and there are some thirty codecs.
-const ENOUGH_SECONDS: f64 = 0.6;
-const MOST_SECONDS: f64 = 1.2;
+const ENOUGH_SECONDS: f64 = 0.3;
+const MOST_SECONDS: f64 = 0.6;
 
 /// How much larger the sizes are on a device that is done with these before its clock is sure: by decoding 16-bit keys
 /// at the largest.

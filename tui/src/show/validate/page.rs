@@ -3,8 +3,8 @@
 use super::super::grouped;
 use super::svg::escaped;
 use super::{
-    Row, bits, clock, failures, held_out, others, percent, place, plots, rows, skipped, totals, verdict,
-    what_held,
+    Row, bits, clock, failures, held_out, made_up, others, percent, place, plots, rows, skipped, totals,
+    verdict, what_held,
 };
 use kvplan_kernels::validate::{CaseRecord, KernelTime, Measured, Processor, Report};
 use std::fmt::Write as _;
@@ -104,8 +104,9 @@ fn codecs(out: &mut String, rows: &[Row<'_>]) {
     let real = rows.first().is_some_and(|row| row.real);
     let _ = writeln!(
         out,
-        "<section><h2>Codecs</h2><p>Bytes are K and V of all shapes together. Errors are relative root mean squares on {}.</p>",
-        if real { "a real model's K, V and Q" } else { "made-up K, V and Q" }
+        "<section><h2>Codecs</h2><p>Bytes are K and V of all shapes together. Errors are relative root mean squares on {}{}.</p>",
+        if real { "a real model's K, V and Q" } else { "made-up K, V and Q" },
+        made_up(rows).map_or_else(String::new, |line| format!("; {line}"))
     );
     let headings = [
         ("codec", "the format"),

@@ -2,7 +2,8 @@
 
 use super::super::{Align, BAD, BOLD, DIM, NOTE, Table, grouped, wrapped};
 use super::{
-    Row, bits, clock, failures, held_out, others, percent, place, rows, skipped, totals, verdict, what_held,
+    Row, bits, clock, failures, held_out, made_up, others, percent, place, rows, skipped, totals, verdict,
+    what_held,
 };
 use kvplan_kernels::validate::Report;
 use std::fmt::Write as _;
@@ -81,6 +82,9 @@ fn legend(out: &mut String, rows: &[Row<'_>]) {
     out.push_str("  wrong        packed bytes and decoded values that differ\n");
     out.push_str("  bound        attention's largest error as a share of what f32 allows\n");
     let _ = writeln!(out, "  err, output  what the codec costs on {real}, relative RMS");
+    if let Some(line) = made_up(rows) {
+        let _ = writeln!(out, "               {}", wrapped(&line, 15));
+    }
     if let Some((allocator, predicted)) = allocated(rows) {
         let _ = writeln!(
             out,
