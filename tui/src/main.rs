@@ -56,6 +56,7 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Plan(args) => command::plan::run(&args),
         Command::Batch(args) => command::batch::run(&args),
+        Command::Fit(args) => command::fit::run(&args),
         Command::Compare(args) => command::compare::run(&args),
         Command::Export(args) => command::export::run(&args),
         Command::Reconcile(args) => command::reconcile::run(&args),

@@ -148,6 +148,35 @@ fn engines_and_cache_types_stand_side_by_side() {
 }
 
 #[test]
+fn a_sweep_is_answered_in_its_order_on_any_number_of_threads_and_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = folder.path().join("asked.jsonl");
+    std::fs::write(
+        &asked,
+        "{\"model\":\"qwen3-8b\",\"context\":{\"from\":1024,\"to\":65536,\"times\":2},\"sequences\":[1,2]}\n",
+    )
+    .unwrap();
+    let run = |args: &[&str]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_kvplan")).arg("batch").arg(&asked).args(args).output().unwrap();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        output.stdout
+    };
+    let lines = run(&[]);
+    assert_eq!(lines.iter().filter(|b| **b == b'\n').count(), 14);
+    assert_eq!(run(&["--jobs", "3"]), lines);
+    assert_eq!(run(&["--format", "csv"]).iter().filter(|b| **b == b'\n').count(), 15);
+    let table = folder.path().join("plans.parquet");
+    assert!(run(&["--format", "parquet", "--output", table.to_str().unwrap()]).is_empty());
+    let bytes = std::fs::read(&table).unwrap();
+    assert_eq!((&bytes[..4], &bytes[bytes.len() - 4..]), (&b"PAR1"[..], &b"PAR1"[..]));
+}
+
+#[test]
 fn the_engines_list_their_options() {
     insta::assert_snapshot!(kvplan(&["engines"]));
 }
@@ -266,6 +295,9 @@ fn no_line_of_a_human_answer_is_wider_than_80_columns() {
     for args in [
         &["plan", "qwen3-8b", "-c", "1M", "-s", "64", "--explain"][..],
         &["compare", "qwen3-8b", "-c", "1M"],
+        &["compare", "qwen3-8b", "-d", "rtx-5090", "-d", "rtx-3090:2", "-w", "Q8_0"],
+        &["fit", "qwen3.6-27b", "-e", "llama.cpp", "-d", "rtx-5090", "-w", "Q4_K_M"],
+        &["fit", "deepseek-v3", "-e", "vllm", "-d", "h200-sxm-141gb:8", "-w", "688586727753"],
         &["codecs"],
         &["models"],
         &["hardware"],

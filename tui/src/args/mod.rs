@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use kvplan_core::codec::{Codec, Side, StaticScale};
 use kvplan_core::engine::EngineName;
+use kvplan_core::fit::Unknown;
 use kvplan_core::launch::Target;
 use kvplan_core::plan::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf};
 use kvplan_core::unit::{Tokens, parse_bytes, parse_tokens};
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Answer JSON requests, one a line, as JSON lines
     Batch(BatchArgs),
+    /// The longest context, the most sequences, the best cache type that fits
+    Fit(FitArgs),
     /// Engines and cache types side by side
     Compare(CompareArgs),
     /// The launch command that realises a plan
@@ -81,6 +84,29 @@ pub(crate) struct PlanArgs {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct FitArgs {
+    /// A catalogued id, or a config.json, .gguf or spec file
+    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) scenario: ScenarioArgs,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+    /// For this engine; the ideal one where absent
+    #[arg(short, long, value_parser = engine_name)]
+    pub(crate) engine: Option<EngineName>,
+    /// One of the engine's own options, as NAME=VALUE (`-o n_ubatch=256`); may be repeated
+    #[arg(short = 'o', long = "option", value_name = "NAME=VALUE", requires = "engine", value_parser = engine_option)]
+    pub(crate) options: Vec<(String, Value)>,
+    /// What to find: context, sequences, cache, gpu-layers, host-experts, devices or split; where absent the context, or
+    /// the sequences where a context is given, or the cache types where both are
+    #[arg(short, long, value_name = "WHAT", value_parser = unknown)]
+    pub(crate) largest: Option<Unknown>,
+    /// Print JSON instead
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// The part of a request that is the same for every engine.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ScenarioArgs {
@@ -123,14 +149,41 @@ pub(crate) struct ScenarioArgs {
 pub(crate) struct BatchArgs {
     /// JSON Lines; standard input where absent
     pub(crate) file: Option<PathBuf>,
+    /// Threads that answer, in the order of the requests all the same; 0: one a core
+    #[arg(short, long, value_name = "N", default_value_t = 1)]
+    pub(crate) jobs: usize,
+    /// The form of the answers
+    #[arg(short, long, value_enum, default_value = "jsonl")]
+    pub(crate) format: BatchFormat,
+    /// File to write; standard output where absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Leave out the largest context, which costs some ten plans where hardware is given
+    #[arg(long)]
+    pub(crate) no_max_context: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum BatchFormat {
+    /// Plan objects, one a line
+    Jsonl,
+    /// A row a plan, the same columns for all
+    Csv,
+    /// The same columns, as a Parquet file
+    Parquet,
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "With --device the longest context is compared; every --device is a machine of its own."
+)]
 pub(crate) struct CompareArgs {
     /// A catalogued id, or a config.json, .gguf or spec file
     pub(crate) model: String,
     #[command(flatten)]
     pub(crate) scenario: ScenarioArgs,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
     /// Engines, separated by commas
     #[arg(short, long, value_delimiter = ',', value_parser = engine_name, default_value = "payload,llama.cpp,vllm")]
     pub(crate) engines: Vec<EngineName>,
@@ -325,6 +378,8 @@ pub(crate) enum SchemaForm {
     Spec,
     /// A hardware record
     Hardware,
+    /// What `kvplan fit --json` prints
+    Fit,
     /// What `kvplan validate --json` prints
     Validate,
 }
@@ -371,6 +426,14 @@ fn engine_name(text: &str) -> Result<EngineName, String> {
     text.parse().map_err(|_| {
         let known: Vec<&str> = EngineName::iter().map(EngineName::as_str).collect();
         format!("no engine `{text}`; known: {}", known.join(", "))
+    })
+}
+
+fn unknown(text: &str) -> Result<Unknown, String> {
+    use strum::IntoEnumIterator as _;
+    text.parse().map_err(|_| {
+        let known: Vec<&str> = Unknown::iter().map(Unknown::into).collect();
+        format!("`{text}` cannot be asked for; known: {}", known.join(", "))
     })
 }
 

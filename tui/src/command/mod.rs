@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod encode;
 pub(crate) mod engines;
 pub(crate) mod export;
+pub(crate) mod fit;
 pub(crate) mod hardware;
 pub(crate) mod import;
 pub(crate) mod models;

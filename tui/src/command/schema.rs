@@ -15,6 +15,7 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<Outcome> {
         SchemaForm::Plan => schema_for!(Plan),
         SchemaForm::Spec => schema_for!(SpecFile),
         SchemaForm::Hardware => schema_for!(HardwareFile),
+        SchemaForm::Fit => schema_for!(super::fit::Report),
         SchemaForm::Validate => schema_for!(kvplan_kernels::validate::Report),
     };
     print_json(&schema)?;

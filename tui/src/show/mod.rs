@@ -1,6 +1,7 @@
 //! Answers for people: aligned, labelled, within 80 columns; colours only on a terminal.
 
 mod fit;
+pub(crate) mod inverse;
 pub(crate) mod plan;
 mod table;
 pub(crate) mod validate;
