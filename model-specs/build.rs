@@ -1,5 +1,5 @@
-//! Embeds `models/*.toml` and `hardware/*.toml`: for each one table of texts, and one sorted index from ids and aliases
-//! to rows of it.
+//! Embeds `models/*.toml` and `hardware/*.toml`: for each one table of records, and one sorted index from ids and aliases
+//! to rows of it. Records go in as JSON, which every front end reads anyway: a browser then loads no second parser.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -47,7 +47,8 @@ fn embed(folder: &str, table: &str, names: &str, what: &str) -> Result<String, B
                 return Err(format!("{shown}: `{name}` already names {}", files[other].display()).into());
             }
         }
-        writeln!(rows, "    Entry {{ id: {id:?}, text: include_str!({:?}) }},", file.display().to_string())?;
+        let json = serde_json::to_string(&record)?;
+        writeln!(rows, "    Entry {{ id: {id:?}, json: {json:?} }},")?;
     }
 
     let mut code = format!("/// Every {what}, by id.\npub static {table}: &[Entry] = &[\n{rows}];\n");

@@ -3,13 +3,13 @@
 //!
 //! This crate holds texts and an index, nothing else; `kvplan-core` parses them, one at a time, when asked for.
 
-/// A catalogued model or device: its id and its record as written.
+/// A catalogued model or device: its id and its record.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
     /// The catalogue id, also the file's name.
     pub id: &'static str,
-    /// The record, TOML.
-    pub text: &'static str,
+    /// The record, field by field as its TOML file has it, as JSON.
+    pub json: &'static str,
 }
 
 /// Efficiencies fitted to published speed measurements, TOML.

@@ -3,6 +3,8 @@
 use super::{Device, HardwareFile};
 use crate::error::PlanError;
 use kvplan_model_specs::{DEVICE_NAMES, DEVICES, device_row_of};
+use serde::Deserialize as _;
+use serde_json::Value;
 use std::sync::{LazyLock, OnceLock};
 
 static PARSED: LazyLock<Box<[OnceLock<Device>]>> =
@@ -28,18 +30,19 @@ pub fn find(name: &str) -> Result<&'static Device, PlanError> {
     if let Some(device) = cell.get() {
         return Ok(device);
     }
-    let device = Device::from(parse(entry.text).map_err(|e| e.within(entry.id))?);
+    let device = Device::from(shipped(entry.json).map_err(|e| e.within(entry.id))?);
     Ok(cell.get_or_init(|| device))
-}
-
-/// The ids of every catalogued device; nothing is parsed.
-pub fn ids() -> impl Iterator<Item = &'static str> {
-    DEVICES.iter().map(|entry| entry.id)
 }
 
 /// Every catalogued device, by id.
 pub fn all() -> impl Iterator<Item = Result<&'static Device, PlanError>> {
     DEVICES.iter().map(|entry| find(entry.id))
+}
+
+/// Reads a record as it is embedded.
+fn shipped(json: &str) -> Result<HardwareFile, PlanError> {
+    let value: Value = serde_json::from_str(json).map_err(|e| PlanError::invalid("", e.to_string()))?;
+    HardwareFile::deserialize(&value).map_err(|e| PlanError::invalid("", e.to_string()))
 }
 
 /// Reads a hardware record in TOML.

@@ -2,7 +2,9 @@
 
 use super::{ModelSpec, SpecFile};
 use crate::error::{ErrorKind, PlanError};
+use crate::plan::{ModelRef, resolve_model};
 use kvplan_model_specs::{MODELS, NAMES, row_of};
+use std::borrow::Cow;
 use std::sync::{LazyLock, OnceLock};
 
 static PARSED: LazyLock<Box<[OnceLock<ModelSpec>]>> =
@@ -21,7 +23,7 @@ pub fn find(name: &str) -> Result<&'static ModelSpec, PlanError> {
     if let Some(spec) = cell.get() {
         return Ok(spec);
     }
-    let spec = parse(entry.text).map_err(|e| e.within(entry.id))?;
+    let spec = shipped(entry.json).map_err(|e| e.within(entry.id))?;
     Ok(cell.get_or_init(|| spec))
 }
 
@@ -46,6 +48,12 @@ pub fn matching(text: &str, most: usize) -> Vec<&'static str> {
     ids.sort_by_key(|id| (!id.starts_with(&text), id.len(), *id));
     ids.truncate(most);
     if ids.is_empty() { nearest(&text) } else { ids }
+}
+
+/// Reads a record as it is embedded.
+fn shipped(json: &str) -> Result<ModelSpec, PlanError> {
+    let value = serde_json::from_str(json).map_err(|e| PlanError::invalid("", e.to_string()))?;
+    resolve_model(&ModelRef::Spec(value)).map(Cow::into_owned)
 }
 
 /// Reads a spec record in TOML.
