@@ -26,7 +26,7 @@ pub const PRESETS: [Preset; 3] = [
     },
     Preset {
         name: "Research",
-        line: "v=1&model=qwen3-8b&context=131072&sequences=1&hardware.0.device=rtx-4090&weights.format=BF16&lens=methods",
+        line: "v=1&model=qwen3-8b&context=32768&sequences=1&hardware.0.device=rtx-4090&weights.format=BF16&lens=methods",
     },
 ];
 

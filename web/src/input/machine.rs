@@ -3,7 +3,7 @@
 use super::number::number;
 use crate::first::{self, HOST, MACHINES};
 use crate::store::Store;
-use kvplan_core::hardware::catalog;
+use kvplan_core::hardware::{Class, catalog};
 use kvplan_core::plan::HardwareEntry;
 use kvplan_core::planner::{Action, Field};
 use kvplan_core::unit::{Binary, Bytes, parse_bytes};
@@ -19,6 +19,8 @@ pub(crate) fn machine(store: Store, example: bool) -> AnyView {
     let device = Memo::new(move |_| hardware.with(|all| all.iter().find(|one| !is_host(one)).cloned()));
     let host = Memo::new(move |_| hardware.with(|all| all.iter().find(|one| is_host(one)).cloned()));
     let is_example = RwSignal::new(example);
+    // Telling a card from a disk takes reading every record: not before someone looks at the list.
+    let listed = RwSignal::new(false);
     let set = move |entry: Option<HardwareEntry>, host: Option<HardwareEntry>| {
         is_example.set(false);
         store.act(Action::Devices(entry.into_iter().chain(host).collect()));
@@ -87,17 +89,25 @@ pub(crate) fn machine(store: Store, example: bool) -> AnyView {
             </p>
             <p class="field">
                 <label for=LIST>"Device"</label>
-                <select id=LIST on:change:target=move |event| pick(&event.target().value(), 1)>
+                <select
+                    id=LIST
+                    on:focus=move |_| listed.set(true)
+                    on:pointerenter=move |_| listed.set(true)
+                    on:change:target=move |event| pick(&event.target().value(), 1)
+                >
                     <option value="" prop:selected=move || device.get().is_none()>"none: only sizes"</option>
-                    {catalog::ids()
-                        .map(|id| {
-                            let here = move || device.with(|now| now.as_ref().is_some_and(|now| now.device == id));
-                            view! { <option value=id prop:selected=here>{id}</option> }
-                        })
-                        .collect_view()}
                     {move || {
-                        let own = device.get().filter(|now| !catalog::ids().any(|id| id == now.device));
-                        own.map(|own| { let value = own.device.clone(); view! { <option value=value prop:selected=true>{own.device}</option> } })
+                        let now = device.get().map(|now| now.device);
+                        let mut ids = if listed.get() { devices() } else { Vec::new() };
+                        if let Some(now) = now.clone().filter(|now| !ids.contains(now)) {
+                            ids.push(now);
+                        }
+                        ids.into_iter()
+                            .map(|id| {
+                                let (value, selected) = (id.clone(), now.as_ref() == Some(&id));
+                                view! { <option value=value prop:selected=selected>{id}</option> }
+                            })
+                            .collect_view()
                     }}
                 </select>
             </p>
@@ -130,6 +140,20 @@ pub(crate) fn machine(store: Store, example: bool) -> AnyView {
         </fieldset>
     }
     .into_any()
+}
+
+/// The ids of everything a plan can be placed on beside host memory.
+fn devices() -> Vec<String> {
+    let all = catalog::all().filter_map(Result::ok).filter(|device| match device.class() {
+        Class::ConsumerGpu
+        | Class::WorkstationGpu
+        | Class::DatacenterGpu
+        | Class::UnifiedSoc
+        | Class::MobileNpu
+        | Class::Accelerator => true,
+        Class::HostMemory | Class::Disk | Class::Link => false,
+    });
+    all.map(|device| device.id().to_owned()).collect()
 }
 
 fn is_host(entry: &HardwareEntry) -> bool {
