@@ -177,6 +177,97 @@ fn a_sweep_is_answered_in_its_order_on_any_number_of_threads_and_in_every_format
 }
 
 #[test]
+fn engines_and_cache_types_are_compared_on_devices() {
+    insta::assert_snapshot!(kvplan(&[
+        "compare",
+        "qwen3-8b",
+        "-e",
+        "llama.cpp,vllm",
+        "-t",
+        "f16,bf16,q8_0,fp8_e4m3",
+        "-w",
+        "Q8_0",
+        "-d",
+        "rtx-4060-ti-16gb",
+        "-d",
+        "rtx-5090"
+    ]));
+    insta::assert_snapshot!(kvplan(&[
+        "compare",
+        "llama-3.1-8b",
+        "-e",
+        "llama.cpp",
+        "-t",
+        "f16,q8_0,q4_0",
+        "-c",
+        "64k",
+        "-w",
+        "Q4_K_M",
+        "-d",
+        "rtx-3060-12gb",
+        "-d",
+        "rtx-3090:2"
+    ]));
+}
+
+#[test]
+fn the_longest_context_that_fits_is_named_with_what_is_beyond_it() {
+    insta::assert_snapshot!(kvplan(&[
+        "fit",
+        "qwen3.6-27b",
+        "-e",
+        "llama.cpp",
+        "-d",
+        "rtx-5090",
+        "-w",
+        "Q4_K_M",
+        "--in-use",
+        "1GiB"
+    ]));
+}
+
+#[test]
+fn the_most_sequences_and_the_best_split_of_several_devices() {
+    let machine = ["-e", "vllm", "-d", "h200-sxm-141gb:8", "-w", "688586727753"];
+    insta::assert_snapshot!(kvplan(&[&["fit", "deepseek-v3", "-c", "128k"][..], &machine].concat()));
+    insta::assert_snapshot!(kvplan(&[&["fit", "deepseek-v3", "-l", "split"][..], &machine].concat()));
+}
+
+#[test]
+fn the_best_cache_type_shows_what_was_measured_of_it() {
+    insta::assert_snapshot!(kvplan(&[
+        "fit",
+        "llama-3.1-8b",
+        "-e",
+        "llama.cpp",
+        "-c",
+        "64k",
+        "-s",
+        "1",
+        "-d",
+        "rtx-3060-12gb",
+        "-w",
+        "5GB",
+        "--json"
+    ]));
+}
+
+#[test]
+fn what_fits_nowhere_says_by_how_much_and_exits_1() {
+    insta::assert_snapshot!(kvplan(&[
+        "fit",
+        "llama-3.1-70b",
+        "-e",
+        "llama.cpp",
+        "-d",
+        "rtx-5090",
+        "-w",
+        "42GB"
+    ]));
+    insta::assert_snapshot!(kvplan(&["fit", "llama-3.1-70b", "-e", "llama.cpp", "-w", "42GB"]));
+}
+
+#[test]
 fn the_engines_list_their_options() {
     insta::assert_snapshot!(kvplan(&["engines"]));
 }
