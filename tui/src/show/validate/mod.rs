@@ -167,10 +167,13 @@ fn what_held(report: &Report) -> String {
     } else {
         String::new()
     };
-    format!(
-        "Every packed byte and decoded value equals {other}{but}, every size the planner's; attention stays within its \
-         error bound."
-    )
+    let mut measured = report.cases.iter().filter_map(|case| case.outcome.measured());
+    let attention = if measured.any(|measured| measured.attention.is_some()) {
+        "attention stays within its error bound"
+    } else {
+        "no attention was run"
+    };
+    format!("Every packed byte and decoded value equals {other}{but}, every size the planner's; {attention}.")
 }
 
 /// What did not hold, a line each.
