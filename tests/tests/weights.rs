@@ -1,9 +1,12 @@
 //! Weights: parameters against published counts, bytes against published files and what llama.cpp loads.
 #![cfg(test)]
 
-use kvplan_core::plan::answer_line;
+use kvplan_core::plan::{ModelRef, Request, answer_line, plan_file};
+use kvplan_core::spec::gguf::GgmlType;
+use kvplan_core::spec::tensors::{StoredType, Tensor, TensorTable};
 use kvplan_core::spec::{catalog, hf};
-use kvplan_core::weights::{self, FileType, WeightFormat};
+use kvplan_core::unit::{Bytes, Elements};
+use kvplan_core::weights::{self, FileType, TableUse, WeightFormat};
 use kvplan_tests::configs::{configs, manifest};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -210,4 +213,45 @@ fn a_format_that_is_none_and_one_the_engine_cannot_load_are_refused_by_name() {
         assert_eq!(error["error"]["kind"], "invalid", "{error}");
         assert!(error["error"]["field"].as_str().unwrap().starts_with(field), "{error}");
     }
+}
+
+/// A GGUF's tensor table of the model, every tensor in f16.
+fn table(model: &str) -> TensorTable {
+    let shape = catalog::find(model).unwrap().record().shape.clone().unwrap();
+    let tensor = |name: String, dims: &[u64]| {
+        let elements: u64 = dims.iter().product();
+        let (stored, bytes) = (StoredType::Ggml(GgmlType::F16), Bytes::new(2 * elements));
+        Tensor { name, shape: dims.to_vec(), stored, elements: Elements::new(elements), bytes }
+    };
+    let outside = shape.model.iter().map(|(name, dims)| tensor(format!("{name}.weight"), dims));
+    let layers = shape.layers.iter().enumerate().flat_map(|(il, kind)| {
+        let of = move |(name, dims): (&String, &Vec<u64>)| tensor(format!("blk.{il}.{name}.weight"), dims);
+        shape.kinds[usize::from(*kind)].iter().map(of)
+    });
+    TensorTable::new(outside.chain(layers).collect()).unwrap()
+}
+
+/// The publisher's 30,532,122,624 parameters in 2 bytes each; a token meets 8 of 128 experts.
+#[test]
+fn an_opened_files_weights_are_exact_and_its_experts_are_read_in_part() {
+    let model = catalog::find("qwen3-30b-a3b").unwrap();
+    let used = TableUse { layers: Some(48), experts_used: Some(8) };
+    let file = weights::of_file(&table("qwen3-30b-a3b"), used).unwrap();
+    let request: Request = serde_json::from_value(json!({
+        "model": "qwen3-30b-a3b", "engine": { "name": "llama.cpp" }, "context": 4096,
+        "hardware": [{ "device": "rtx-pro-6000-blackwell" }]
+    }))
+    .unwrap();
+    let plan = plan_file(model, Some(&file), &request).unwrap();
+    let shown = plan.weights.unwrap();
+    assert_eq!((shown.bytes.get(), shown.basis.into()), (2 * 30_532_122_624, "exact"));
+    // What a token reads is in 8 of 128 experts, and one row of the embedding.
+    let (routed, embedding) = (48 * 128 * 3 * 2048 * 768, 2048 * 151_936);
+    let read = 30_532_122_624 - routed + routed / 16 - embedding + 2048;
+    assert_eq!(shown.active_bytes.unwrap().get(), 2 * read);
+    assert!(plan.speed.is_some(), "{:?}", plan.assumptions);
+    // Weights that are asked for win over the file's.
+    let other = Request { weights: Some(kvplan_core::plan::WeightsRequest::Bytes(7)), ..request };
+    assert_eq!(plan_file(model, Some(&file), &other).unwrap().weights.unwrap().bytes.get(), 7);
+    assert!(matches!(other.model, ModelRef::Id(_)));
 }

@@ -7,7 +7,7 @@ use crate::explain::Basis;
 use crate::placement::WeightMap;
 use crate::spec::ModelSpec;
 use crate::unit::{Bytes, Overflow};
-use crate::weights::{self, Applied, WeightFormat};
+use crate::weights::{self, Applied, WeightFormat, Weights};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -62,17 +62,34 @@ impl Request {
     pub fn weight_map(&self, model: &ModelSpec) -> Result<Option<WeightMap>, PlanError> {
         let blocks = model.layer_count() + model.mtp_count();
         let Some(asked) = &self.weights else { return Ok(None) };
-        let mut map = match (asked, asked.format()?) {
+        match (asked, asked.format()?) {
             (_, Some(format)) => {
                 let format = if self.is_llama_cpp() { in_gguf(format)? } else { format };
                 let mtp = usize::try_from(self.mtp).unwrap_or(usize::MAX);
-                WeightMap::parts(&weights::of(model, format)?, mtp, blocks)?
+                WeightMap::parts(&weights::of(model, format)?, mtp, blocks).map(Some)
             }
-            (WeightsRequest::Bytes(bytes), None) => WeightMap::whole(Bytes::new(*bytes), blocks)?,
-            (WeightsRequest::Format(_), None) => return Ok(None),
-        };
-        map.applied = model.record().shape.as_ref().map(Applied::of).transpose()?;
-        Ok(Some(map))
+            (WeightsRequest::Bytes(bytes), None) => {
+                let applied = model.record().shape.as_ref().map(Applied::of).transpose()?;
+                Ok(Some(WeightMap { applied, ..WeightMap::whole(Bytes::new(*bytes), blocks)? }))
+            }
+            (WeightsRequest::Format(_), None) => Ok(None),
+        }
+    }
+
+    /// The weights asked for, or else those of an opened file.
+    pub(super) fn weight_map_or(
+        &self,
+        model: &ModelSpec,
+        file: Option<&Weights>,
+    ) -> Result<Option<WeightMap>, PlanError> {
+        match (self.weight_map(model)?, file) {
+            (Some(map), _) => Ok(Some(map)),
+            (None, None) => Ok(None),
+            (None, Some(weights)) => {
+                let mtp = usize::try_from(self.mtp).unwrap_or(usize::MAX);
+                WeightMap::parts(weights, mtp, model.layer_count() + model.mtp_count()).map(Some)
+            }
+        }
     }
 
     fn is_llama_cpp(&self) -> bool {

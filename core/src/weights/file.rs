@@ -1,11 +1,12 @@
 //! The weights of a file, from its own tensor table: exact.
 
 use super::component::Component;
-use super::{Line, Place, Weights};
+use super::{Applied, Line, Place, Weights};
 use crate::error::PlanError;
 use crate::explain::Basis;
+use crate::spec::shape::is_routed;
 use crate::spec::tensors::{StoredType, Tensor, TensorTable};
-use crate::unit::Bytes;
+use crate::unit::{Bytes, Overflow};
 use std::collections::BTreeMap;
 
 /// How a model uses its file's tensors.
@@ -28,11 +29,20 @@ pub fn of_file(table: &TensorTable, used: TableUse) -> Result<Weights, PlanError
             || t.name.ends_with("lm_head.weight")
             || t.name.ends_with("embed_out.weight")
     });
+    let mut applied = Applied::default();
+    let experts = experts(table);
     for tensor in table.tensors() {
         let (place, component) = classify(tensor, used.layers);
-        let active = active(tensor, component, tied, used.experts_used);
+        let active = active(tensor, component, tied, used.experts_used, experts);
+        if !matches!(place, Place::Mtp(_) | Place::Beside) {
+            count(&mut applied, tensor, component, tied)?;
+        }
         let slot = sums.entry((place, component)).or_default();
         *slot = (slot.0.plus(tensor.bytes)?, slot.1.plus(active)?);
+    }
+    if applied.routed > 0 {
+        applied.experts = experts;
+        applied.active_experts = used.experts_used.unwrap_or(experts).min(experts);
     }
     let types = table.by_type()?;
     let main = types.iter().max_by_key(|(_, total)| total.bytes).map(|(stored, _)| stored.name());
@@ -49,11 +59,59 @@ pub fn of_file(table: &TensorTable, used: TableUse) -> Result<Weights, PlanError
         lines: lines.collect(),
         basis: Basis::Exact,
         tied,
+        applied,
         notes: Vec::new(),
     })
 }
 
-fn active(tensor: &Tensor, component: Component, tied: bool, used: Option<u64>) -> Bytes {
+/// Routed experts of a layer: the outermost dimension of a stack, or one more than the highest number in a name.
+fn experts(table: &TensorTable) -> u64 {
+    let of = |tensor: &Tensor| match tensor.stored {
+        StoredType::Ggml(_) if is_routed(&tensor.name) => tensor.shape.last().copied(),
+        StoredType::Ggml(_) => None,
+        StoredType::Safetensors(_) => match block(&tensor.name, "experts.") {
+            Some((number, _)) => number.checked_add(1),
+            None if tensor.name.contains("experts.") && tensor.shape.len() == 3 => {
+                tensor.shape.first().copied()
+            }
+            None => None,
+        },
+    };
+    table.tensors().iter().filter_map(of).max().unwrap_or(0)
+}
+
+fn is_head(tensor: &Tensor, tied: bool) -> bool {
+    tied && matches!(tensor.name.as_str(), "token_embd.weight" | "model.embed_tokens.weight")
+}
+
+/// Counts elements; of packed codes the stored words, which are read all the same.
+fn count(applied: &mut Applied, tensor: &Tensor, component: Component, tied: bool) -> Result<(), Overflow> {
+    let elements = tensor.elements.get();
+    let add = |sum: &mut u64| {
+        *sum = sum.checked_add(elements).ok_or(Overflow)?;
+        Ok(())
+    };
+    add(&mut applied.total)?;
+    match component {
+        Component::Experts => add(&mut applied.routed),
+        Component::TokenEmbedding if !is_head(tensor, tied) => add(&mut applied.looked_up),
+        Component::TokenEmbedding
+        | Component::OutputHead
+        | Component::Attention
+        | Component::Ssm
+        | Component::Mlp
+        | Component::SharedExperts
+        | Component::Router
+        | Component::Norms
+        | Component::Mtp
+        | Component::Projector
+        | Component::Draft
+        | Component::Lora
+        | Component::Other => Ok(()),
+    }
+}
+
+fn active(tensor: &Tensor, component: Component, tied: bool, used: Option<u64>, experts: u64) -> Bytes {
     let share = |part: u64, of: u64| {
         let whole = u128::from(tensor.bytes.get()) * u128::from(part) / u128::from(of.max(1));
         u64::try_from(whole).map_or(tensor.bytes, Bytes::new)
@@ -64,10 +122,9 @@ fn active(tensor: &Tensor, component: Component, tied: bool, used: Option<u64>) 
         StoredType::Safetensors(_) => tensor.shape.first(),
     };
     let outermost = outermost.copied().unwrap_or(1);
-    let head = tied && matches!(tensor.name.as_str(), "token_embd.weight" | "model.embed_tokens.weight");
     match (component, used) {
-        (Component::TokenEmbedding, _) if !head => share(1, outermost),
-        (Component::Experts, Some(used)) if tensor.shape.len() == 3 => share(used.min(outermost), outermost),
+        (Component::TokenEmbedding, _) if !is_head(tensor, tied) => share(1, outermost),
+        (Component::Experts, Some(used)) => share(used.min(experts), experts),
         _ => tensor.bytes,
     }
 }

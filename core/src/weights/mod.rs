@@ -102,6 +102,8 @@ pub struct Weights {
     pub basis: Basis,
     /// The head is the token embedding: an engine that puts the head on another device than the embedding holds it twice.
     pub tied: bool,
+    /// What of the parameters a token meets.
+    pub applied: Applied,
     /// What is not in the figure, or was assumed.
     pub notes: Vec<String>,
 }
@@ -185,6 +187,14 @@ impl Weights {
         self.sum(|line| line.place == Place::Output)
     }
 
+    /// What is loaded beside the model: encoders and projectors that a checkpoint holds.
+    ///
+    /// # Errors
+    /// [`Overflow`] past 64 bits.
+    pub fn beside(&self) -> Result<Bytes, Overflow> {
+        self.sum(|line| line.place == Place::Beside)
+    }
+
     /// What a second copy of the token embedding weighs where it is the head too; 0 where the head is its own.
     ///
     /// # Errors
@@ -238,6 +248,7 @@ pub fn of(model: &ModelSpec, format: WeightFormat) -> Result<Weights, PlanError>
         lines: walk.lines(format)?,
         basis: Basis::Derived,
         tied: shape.tied,
+        applied: Applied::of(shape)?,
         notes: shape.notes.clone(),
     })
 }

@@ -9,8 +9,9 @@ use kvplan_core::engine::EngineName;
 use kvplan_core::error::PlanError;
 use kvplan_core::launch::{Target, export};
 use kvplan_core::placement::State;
-use kvplan_core::plan::{EngineRequest, ModelRef, Plan, Request, error_line, plan_model};
+use kvplan_core::plan::{EngineRequest, ModelRef, Plan, Request, error_line, plan_file};
 use kvplan_core::spec::ModelSpec;
+use kvplan_core::weights::Weights;
 use serde_json::Map;
 
 /// What a plan without `--engine` sums up.
@@ -18,8 +19,8 @@ const SUMMARY: [EngineName; 3] = [EngineName::Payload, EngineName::LlamaCpp, Eng
 
 /// Runs the command.
 pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
-    let model = match load::model(&args.model) {
-        Ok(model) => model,
+    let (model, weights) = match load::model_and_weights(&args.model) {
+        Ok(loaded) => loaded,
         Err(error) => return refused(args, &error),
     };
     let mut request = args.scenario.request(ModelRef::Id(args.model.clone()));
@@ -27,9 +28,9 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
     request.engine = args.engine_request();
     let request = args.machine.add_to(request);
     if request.engine.is_none() && !args.json {
-        return summary(args, &model, &request);
+        return summary(args, &model, weights.as_ref(), &request);
     }
-    match plan_model(&model, &request) {
+    match plan_file(&model, weights.as_ref(), &request) {
         Err(error) => refused(args, &error),
         Ok(plan) if args.json => print_json(&plan).map(|()| outcome(&plan)),
         Ok(plan) => {
@@ -55,12 +56,17 @@ fn launch_of(args: &PlanArgs, model: &ModelSpec, request: &Request) -> String {
 }
 
 /// One line an engine. An engine that cannot answer says why on its line; only if none can is that a failure.
-fn summary(args: &PlanArgs, model: &ModelSpec, request: &Request) -> anyhow::Result<Outcome> {
+fn summary(
+    args: &PlanArgs,
+    model: &ModelSpec,
+    weights: Option<&Weights>,
+    request: &Request,
+) -> anyhow::Result<Outcome> {
     let answers: Vec<(EngineName, Result<Plan, PlanError>)> = SUMMARY
         .into_iter()
         .map(|name| {
             let engine = EngineRequest { name, version: None, options: Map::new() };
-            let answer = plan_model(model, &Request { engine: Some(engine), ..request.clone() });
+            let answer = plan_file(model, weights, &Request { engine: Some(engine), ..request.clone() });
             (name, answer)
         })
         .collect();

@@ -1,14 +1,15 @@
 //! GGUF files: the header of one, or of every part of a split model found beside it.
 
 use super::source::FileSource;
-use super::{Loaded, about, unreadable};
+use super::{LoadedWithWeights, about, unreadable};
 use kvplan_core::error::PlanError;
 use kvplan_core::spec::{ModelSpec, gguf};
+use kvplan_core::weights::{TableUse, of_file};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Reads the headers and understands the model.
-pub(super) fn import(path: &Path) -> Loaded {
+pub(super) fn import(path: &Path) -> LoadedWithWeights {
     let first = header(path)?;
     let part = first.part()?;
     let merged = match part {
@@ -20,7 +21,16 @@ pub(super) fn import(path: &Path) -> Loaded {
         }
     };
     let record = gguf::spec_file(&merged.metadata)?;
-    ModelSpec::try_from(record).map(Cow::Owned)
+    let model = ModelSpec::try_from(record)?;
+    let architecture = merged.metadata.architecture()?;
+    let used = TableUse {
+        layers: u64::try_from(model.layer_count()).ok(),
+        experts_used: merged.metadata.opt_u64(&format!("{architecture}.expert_used_count"))?,
+    };
+    let weights = of_file(&merged.tensors, used)?;
+    // Metadata alone has no weights to count.
+    let weights = (!merged.tensors.tensors().is_empty()).then_some(weights);
+    Ok((Cow::Owned(model), weights))
 }
 
 fn header(path: &Path) -> Result<gguf::Header, PlanError> {

@@ -9,6 +9,7 @@ mod source;
 use kvplan_core::error::PlanError;
 use kvplan_core::plan::{ModelRef, resolve_model};
 use kvplan_core::spec::{ModelSpec, SpecFile, catalog, json};
+use kvplan_core::weights::Weights;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -33,16 +34,30 @@ pub(crate) fn model(text: &str) -> Loaded {
     catalog::find(text).map(Cow::Borrowed)
 }
 
-/// The model a file describes, named after the file where it does not name itself.
-pub(crate) fn file(path: &Path) -> Loaded {
-    let model = read(path)?;
-    match (&model.record().name, name_of(path)) {
-        (None, Some(name)) => Ok(Cow::Owned(model.into_owned().named(name))),
-        (Some(_), _) | (None, None) => Ok(model),
-    }
+/// A model, and its weights where the file they are in was opened.
+pub(crate) type LoadedWithWeights = Result<(Cow<'static, ModelSpec>, Option<Weights>), PlanError>;
+
+/// As [`model`], with what the file's tensor table says of the weights.
+pub(crate) fn model_and_weights(text: &str) -> LoadedWithWeights {
+    let path = Path::new(text);
+    if path.is_file() { file_and_weights(path) } else { model(text).map(|model| (model, None)) }
 }
 
-fn read(path: &Path) -> Loaded {
+/// The model a file describes, named after the file where it does not name itself.
+pub(crate) fn file(path: &Path) -> Loaded {
+    file_and_weights(path).map(|(model, _)| model)
+}
+
+fn file_and_weights(path: &Path) -> LoadedWithWeights {
+    let (model, weights) = read(path)?;
+    let model = match (&model.record().name, name_of(path)) {
+        (None, Some(name)) => Cow::Owned(model.into_owned().named(name)),
+        (Some(_), _) | (None, None) => model,
+    };
+    Ok((model, weights))
+}
+
+fn read(path: &Path) -> LoadedWithWeights {
     let mut opened = File::open(path).map_err(|e| unreadable(path, &e))?;
     let mut magic = [0; 4];
     let got = opened.read(&mut magic).map_err(|e| unreadable(path, &e))?;
@@ -59,13 +74,13 @@ fn read(path: &Path) -> Loaded {
     if path.extension().is_some_and(|e| e == "toml") {
         let text = std::str::from_utf8(&bytes).map_err(|e| about(path, &e.to_string()))?;
         let record: SpecFile = toml::from_str(text).map_err(|e| about(path, &e.to_string()))?;
-        return ModelSpec::try_from(record).map(Cow::Owned);
+        return ModelSpec::try_from(record).map(|model| (Cow::Owned(model), None));
     }
     let value = json::parse(&bytes).map_err(|e| about(path, &e.to_string()))?;
     if value.get("weight_map").is_some() {
         return safetensors::import_index(path, &bytes);
     }
-    resolve_model(&form_of(value))
+    resolve_model(&form_of(value)).map(|model| (model, None))
 }
 
 /// A spec lists its layers as runs, GGUF metadata names an architecture, anything else is a publisher's config.

@@ -1,28 +1,29 @@
 //! Safetensors: exact tensor totals from the headers, the cache from the `config.json` beside them.
 
 use super::source::FileSource;
-use super::{Loaded, about, file, unreadable};
+use super::{LoadedWithWeights, about, file, unreadable};
 use kvplan_core::error::PlanError;
 use kvplan_core::spec::safetensors::{self, Header, Index, needs_config};
 use kvplan_core::spec::tensors::TensorTable;
 use kvplan_core::spec::{ModelSpec, SpecFile};
+use kvplan_core::weights::{TableUse, of_file};
 use std::borrow::Cow;
 use std::path::Path;
 
 /// One file.
-pub(super) fn import(path: &Path) -> Loaded {
+pub(super) fn import(path: &Path) -> LoadedWithWeights {
     let table = header(path)?.tensors;
     with_config(path, &table)
 }
 
 /// The index of a sharded model; shards that are not beside it are left out, and said to be.
-pub(super) fn import_index(path: &Path, bytes: &[u8]) -> Loaded {
+pub(super) fn import_index(path: &Path, bytes: &[u8]) -> LoadedWithWeights {
     let index = Index::parse(bytes).map_err(|e| about(path, &e.to_string()))?;
     let names: Vec<String> = index.shards().into_iter().map(str::to_owned).collect();
     let present = names.iter().all(|name| path.with_file_name(name).is_file());
     if !present {
         let config = path.with_file_name("config.json");
-        return if config.is_file() { file(&config) } else { Err(needs_config()) };
+        return if config.is_file() { file(&config).map(|model| (model, None)) } else { Err(needs_config()) };
     }
     let mut headers = Vec::new();
     for name in names {
@@ -39,7 +40,7 @@ fn header(path: &Path) -> Result<Header, PlanError> {
 }
 
 /// The spec of the config beside the tensors, with what the tensors add to it.
-fn with_config(path: &Path, table: &TensorTable) -> Loaded {
+fn with_config(path: &Path, table: &TensorTable) -> LoadedWithWeights {
     let bytes = table.bytes().get();
     let config = path.with_file_name("config.json");
     if !config.is_file() {
@@ -53,5 +54,10 @@ fn with_config(path: &Path, table: &TensorTable) -> Loaded {
         "layers and heads are those of {}; the tensors read weigh {bytes} bytes",
         config.display()
     ));
-    ModelSpec::try_from(record).map(Cow::Owned)
+    let used = TableUse {
+        layers: u64::try_from(spec.layer_count()).ok(),
+        experts_used: record.shape.as_ref().and_then(|shape| shape.experts_used),
+    };
+    let weights = of_file(table, used)?;
+    Ok((Cow::Owned(ModelSpec::try_from(record)?), Some(weights)))
 }
