@@ -9,7 +9,7 @@ use kvplan_core::engine::EngineName;
 use kvplan_core::error::PlanError;
 use kvplan_core::fit::{self, Choice, Largest, Unknown, choices, largest};
 use kvplan_core::launch::{Target, export};
-use kvplan_core::plan::{EngineRequest, ModelRef, Request, error_line};
+use kvplan_core::plan::{EngineRequest, ModelRef, Placement, Request, error_line};
 use kvplan_core::spec::ModelSpec;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -73,7 +73,7 @@ const fn missing(request: &Request) -> Unknown {
 }
 
 fn report(model: &ModelSpec, request: &Request, unknown: Unknown) -> Result<Report, PlanError> {
-    let answer = largest(request, model, unknown)?;
+    let answer = largest(&over_all_devices(model, request, unknown), model, unknown)?;
     let table = match unknown {
         Unknown::Context | Unknown::Sequences => choices(request, model, unknown)?,
         Unknown::Cache | Unknown::GpuLayers | Unknown::HostExperts | Unknown::Devices | Unknown::Split => {
@@ -88,6 +88,30 @@ fn report(model: &ModelSpec, request: &Request, unknown: Unknown) -> Result<Repo
         answer,
         table,
     })
+}
+
+/// The request over all of its devices, in the split that holds most, where an engine that shares by ranks is not told how.
+fn over_all_devices(model: &ModelSpec, request: &Request, unknown: Unknown) -> Request {
+    let shares_by_ranks = request.engine.as_ref().is_some_and(|engine| {
+        let own =
+            ["tensor_parallel_size", "pipeline_parallel_size", "decode_context_parallel_size", "tp_size"];
+        matches!(engine.name, EngineName::Vllm | EngineName::Sglang | EngineName::TensorRtLlm)
+            && !own.iter().any(|option| engine.options.contains_key(*option))
+    });
+    let asked = match unknown {
+        Unknown::Context => Request { context: None, ..request.clone() },
+        Unknown::Sequences => request.clone(),
+        Unknown::Cache | Unknown::GpuLayers | Unknown::HostExperts | Unknown::Devices | Unknown::Split => {
+            return request.clone();
+        }
+    };
+    let devices: u64 = request.hardware.iter().map(|entry| entry.count).sum();
+    if !shares_by_ranks || devices < 2 || request.placement != Placement::default() {
+        return request.clone();
+    }
+    let best = largest(&asked, model, Unknown::Split).ok();
+    let placement = best.as_ref().and_then(Largest::found).map(|found| found.request.placement);
+    Request { placement: placement.unwrap_or_default(), ..request.clone() }
 }
 
 /// The command that realises the answer, where its engine is one that is launched by a command.

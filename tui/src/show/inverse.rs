@@ -65,11 +65,8 @@ fn value(unknown: Unknown, value: &Quantity) -> String {
 
 fn answer(out: &mut String, unknown: Unknown, asked: &Request, found: &Found) {
     let (lead, rest) = match unknown {
-        Unknown::Context => ("The longest context is ", of_sequences(asked)),
-        Unknown::Sequences => (
-            "At most ",
-            found.request.context.map_or(String::new(), |n| format!(" of {}", count(n, "token"))),
-        ),
+        Unknown::Context => ("The longest context is ", format!("{}{}", of_sequences(asked), shared(found))),
+        Unknown::Sequences => ("At most ", format!("{}{}", of_length(found), shared(found))),
         Unknown::Cache => ("The best cache type is ", String::new()),
         Unknown::GpuLayers => ("At most ", " on the GPU, counting the output".to_owned()),
         Unknown::HostExperts => ("At the least ", " keep their experts in RAM".to_owned()),
@@ -99,12 +96,25 @@ fn answer(out: &mut String, unknown: Unknown, asked: &Request, found: &Found) {
         let _ = writeln!(out, "{quality}");
     }
     if let Some(safe) = found.safe {
-        let _ = writeln!(out, "{} fits whatever the errors are.", value(unknown, &Quantity::Count(safe)));
+        let _ = writeln!(out, "Safe whatever the errors are: {}.", value(unknown, &Quantity::Count(safe)));
     }
     if let Some(next) = &found.beyond {
         let next = format!("{} {}.", value(unknown, &next.tried), runs_into(next));
         let _ = writeln!(out, "{}", wrapped(&next, 0));
     }
+}
+
+fn of_length(found: &Found) -> String {
+    found.request.context.map_or(String::new(), |n| format!(" of {}", count(n, "token")))
+}
+
+/// How the devices share the model, where they do.
+fn shared(found: &Found) -> String {
+    let placement = found.request.placement;
+    let axes = [("tp", placement.tp), ("pp", placement.pp), ("dp", placement.dp)];
+    let given: Vec<String> =
+        axes.into_iter().filter(|(_, n)| *n > 1).map(|(axis, n)| format!("{axis} {n}")).collect();
+    if given.is_empty() { String::new() } else { format!(" with {}", given.join(", ")) }
 }
 
 fn of_sequences(asked: &Request) -> String {
@@ -192,7 +202,7 @@ fn kld(nats: f64) -> String {
 }
 
 fn table(out: &mut String, unknown: Unknown, rows: &[Choice]) {
-    if rows.len() < 2 {
+    if rows.len() < 2 || rows.iter().all(|row| row.request.is_none()) {
         return;
     }
     let measured = rows.iter().any(|row| row.cache.quality.is_some());
