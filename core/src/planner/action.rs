@@ -44,6 +44,8 @@ pub enum Action {
         /// Its value.
         to: Option<u64>,
     },
+    /// A number becomes the largest that fits, and stays it while others change, until it is set or dragged.
+    Largest(Field),
     /// The pointer or the key was let go.
     Settle,
     /// Other weights; `None` for none.
@@ -73,6 +75,32 @@ pub enum Action {
 }
 
 impl Action {
+    /// The number that this sets to a value of its own.
+    pub(super) const fn sets(&self) -> Option<Field> {
+        match self {
+            Self::Set { field, .. } | Self::Drag { field, .. } => Some(*field),
+            Self::Model(_)
+            | Self::Adopt(_)
+            | Self::Engine(_)
+            | Self::EngineOption { .. }
+            | Self::Cache { .. }
+            | Self::Largest(_)
+            | Self::Settle
+            | Self::Weights(_)
+            | Self::Devices(_)
+            | Self::Pin
+            | Self::Unpin
+            | Self::SwapPinned
+            | Self::Tab(_)
+            | Self::Lens(_)
+            | Self::Select(_)
+            | Self::Units(_)
+            | Self::ExactBytes(_)
+            | Self::Undo
+            | Self::Redo => None,
+        }
+    }
+
     /// The number whose burst this belongs to.
     pub(super) const fn burst(&self) -> Option<Field> {
         match self {
@@ -83,6 +111,7 @@ impl Action {
             | Self::EngineOption { .. }
             | Self::Cache { .. }
             | Self::Set { .. }
+            | Self::Largest(_)
             | Self::Settle
             | Self::Weights(_)
             | Self::Devices(_)

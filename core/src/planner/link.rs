@@ -42,6 +42,9 @@ pub fn write(planner: &Planner) -> String {
     let mut line = Serializer::new(String::new());
     line.append_pair("v", &VERSION.to_string());
     write_request("", &state.request, &mut line);
+    if let Some(field) = state.largest {
+        line.append_pair("largest", field.into());
+    }
     if let Some(pinned) = &state.pinned {
         write_request("a.", pinned, &mut line);
     }
@@ -82,10 +85,11 @@ pub fn read(text: &str) -> Result<Opened, PlanError> {
         exact_bytes: fields.take("exact")?.unwrap_or(default.exact_bytes),
     };
     let (wrote, data, reserved) = (fields.take("rules")?, fields.take("data")?, fields.take("reserved")?);
+    let largest = fields.take("largest")?;
     let pinned = fields.branch("a").map(|value| request("state.a", &value)).transpose()?.map(Box::new);
     let request = request("state", &fields.rest())?;
     let changes = changes(&request, wrote, data, reserved);
-    Ok(Opened { state: State { request, pinned, view }, changes })
+    Ok(Opened { state: State { request, largest, pinned, view }, changes })
 }
 
 fn request(outer: &str, value: &Value) -> Result<Request, PlanError> {

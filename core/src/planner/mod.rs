@@ -9,12 +9,14 @@
 //! - [`action`]: what can happen, as data.
 //! - [`history`]: undo and redo; a drag or a burst of keys is one step.
 //! - [`link`]: the state as one short line of text, with the versions of rules and data it was made under.
+//! - [`snap`]: where a moving number stops, and what it stops at.
 //! - [`view`]: what the panels show, ready to be drawn.
 
 pub mod action;
 pub mod field;
 pub mod history;
 pub mod link;
+pub mod snap;
 pub mod state;
 pub mod view;
 
@@ -24,6 +26,7 @@ pub use state::{Figure, Lens, Part, State, Tab, Units, View};
 
 use crate::engine::EngineName;
 use crate::error::PlanError;
+use crate::fit::{self, Outcome, Unknown};
 use crate::plan::{self, EngineRequest, ModelRef, Plan, Request, WeightsRequest};
 use crate::spec::ModelSpec;
 use crate::weights::WeightFormat;
@@ -95,6 +98,7 @@ impl Planner {
     /// engine); the state is then what it was. An input that an engine refuses is a valid state: its plan is the error.
     pub fn update(&mut self, action: Action) -> Result<Effect, PlanError> {
         let burst = action.burst();
+        let (sets, asked) = (action.sets(), matches!(action, Action::Largest(_)));
         let mut next = self.state.clone();
         let mut effect = Effect::default();
         match action {
@@ -125,6 +129,7 @@ impl Planner {
                 field.set(&mut next.request, to)?;
                 field::unshadow(&mut next.request, field, &mut effect);
             }
+            Action::Largest(field) => next.largest = Some(field),
             Action::Weights(weights) => {
                 check_weights(weights.as_ref())?;
                 next.request.weights = weights;
@@ -144,14 +149,39 @@ impl Planner {
             Action::ExactBytes(exact) => next.view.exact_bytes = exact,
         }
         next.request.check()?;
+        if next.largest.is_some() && next.largest == sets {
+            next.largest = None;
+        }
+        if asked || next.request != self.state.request {
+            self.keep_largest(&mut next, asked, &mut effect)?;
+        }
         self.enter(next, burst, &mut effect);
         Ok(effect)
+    }
+
+    /// Sets the number that is kept at the largest that fits. Where nothing fits any more it stays what it was; only who
+    /// asks for the largest is told.
+    fn keep_largest(&self, next: &mut State, asked: bool, effect: &mut Effect) -> Result<(), PlanError> {
+        let Some(field) = next.largest else { return Ok(()) };
+        let moved = next.request.model != self.state.request.model;
+        let model = if moved { plan::resolve_model(&next.request.model) } else { self.model.clone() };
+        match model.and_then(|model| largest(&model, &next.request, field)) {
+            Ok(most) => {
+                field.set(&mut next.request, Some(most))?;
+                field::unshadow(&mut next.request, field, effect);
+                Ok(())
+            }
+            Err(error) if asked => Err(error),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Takes a step, where it is one: a new view alone can be shared, not undone.
     fn enter(&mut self, next: State, burst: Option<Field>, effect: &mut Effect) {
         effect.view = next.view != self.state.view;
-        effect.inputs = next.request != self.state.request || next.pinned != self.state.pinned;
+        effect.inputs = next.request != self.state.request
+            || next.pinned != self.state.pinned
+            || next.largest != self.state.largest;
         if !effect.inputs {
             self.state.view = next.view;
             return;
@@ -195,6 +225,43 @@ impl Planner {
     /// As [`Planner::update`].
     pub fn open_model(&mut self, model: ModelRef) -> Result<Effect, PlanError> {
         self.update(Action::Model(model))
+    }
+}
+
+/// The largest value of a number that fits.
+///
+/// # Errors
+/// `unsupported` for a number that has none; why none fits; whatever the request cannot answer.
+fn largest(model: &ModelSpec, request: &Request, field: Field) -> Result<u64, PlanError> {
+    let unknown = match field {
+        Field::Context => Unknown::Context,
+        Field::Sequences => Unknown::Sequences,
+        Field::EncoderTokens
+        | Field::Mtp
+        | Field::InUse
+        | Field::KeepFree
+        | Field::TypicalContext
+        | Field::SharedPrefix
+        | Field::GpuLayers
+        | Field::ExpertLayersOnHost
+        | Field::TensorParallel
+        | Field::PipelineParallel
+        | Field::DataParallel
+        | Field::ExpertParallel
+        | Field::DecodeContextParallel => {
+            let message = format!("{} has no largest that fits", field.label());
+            return Err(PlanError::unsupported(field.to_string(), message));
+        }
+    };
+    let none = |message: String| Err(PlanError::invalid(field.to_string(), message));
+    match fit::largest(request, model, unknown)?.outcome {
+        Outcome::Found(found) => found.count().map_or_else(|| none("no number answers that".to_owned()), Ok),
+        Outcome::Nothing(obstacle) => {
+            none(obstacle.refused.unwrap_or_else(|| {
+                "none fits: smaller weights, more memory or a smaller cache type".to_owned()
+            }))
+        }
+        Outcome::Unbounded => none("nothing bounds it: no memory grows with it".to_owned()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a link carries: the request, plan A, and what is looked at.
 
+use super::field::Field;
 use crate::plan::{ModelRef, Request};
 
 /// Everything that is set and shown.
@@ -7,6 +8,8 @@ use crate::plan::{ModelRef, Request};
 pub struct State {
     /// What is asked.
     pub request: Request,
+    /// The number that is kept at the largest that fits while others change.
+    pub largest: Option<Field>,
     /// Plan A, which the request is compared with.
     pub pinned: Option<Box<Request>>,
     /// What is looked at.
@@ -17,7 +20,7 @@ impl State {
     /// A state that asks `request` and shows the plan.
     #[must_use]
     pub fn of(request: Request) -> Self {
-        Self { request, pinned: None, view: View::default() }
+        Self { request, largest: None, pinned: None, view: View::default() }
     }
 
     /// A state that asks for a catalogued model.

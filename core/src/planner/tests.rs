@@ -112,6 +112,27 @@ fn setting_one_side_keeps_the_codec_that_was_given_for_both() {
 }
 
 #[test]
+fn the_largest_stays_the_largest_until_it_is_typed_over() {
+    let asked = json!({ "model": "qwen3.6-27b", "engine": { "name": "llama.cpp" }, "context": 4096,
+        "weights": { "format": "Q6_K" }, "hardware": [{ "device": "rtx-5090" }] });
+    let mut planner = Planner::new(State::of(Request::from_value(&asked).unwrap()));
+    let most = |planner: &Planner| planner.plan().unwrap().fit.max_context;
+    let context = |planner: &Planner| planner.state().request.context;
+    planner.update(Action::Largest(Field::Context)).unwrap();
+    let first = context(&planner);
+    assert_eq!(first, most(&planner));
+    planner.update(Action::Weights(Some(WeightsRequest::Format("Q8_0".into())))).unwrap();
+    assert!(context(&planner) < first && context(&planner) == most(&planner));
+    planner.update(Action::Undo).unwrap();
+    assert_eq!((context(&planner), planner.state().largest), (first, Some(Field::Context)));
+    planner.update(set(Field::Context, 1000)).unwrap();
+    planner.update(Action::Weights(None)).unwrap();
+    assert_eq!((context(&planner), planner.state().largest), (Some(1000), None));
+    let error = planner.update(Action::Largest(Field::TensorParallel)).unwrap_err();
+    assert_eq!(error.kind, crate::error::ErrorKind::Unsupported);
+}
+
+#[test]
 fn plan_a_changes_places_with_the_plan() {
     let mut planner = planner();
     planner.update(Action::Pin).unwrap();
@@ -204,6 +225,7 @@ fn actions() -> impl Strategy<Value = Action> {
             .prop_map(|(knob, codec)| Action::Cache { knob, codec: codec.map(Into::into) }),
         proptest::sample::select(vec!["Q4_K_M", "bf16", "awq", "Q9_Z"])
             .prop_map(|name| Action::Weights(Some(WeightsRequest::Format(name.into())))),
+        field.clone().prop_map(Action::Largest),
         (field.clone(), number.clone()).prop_map(|(field, to)| Action::Set { field, to }),
         (field, number).prop_map(|(field, to)| Action::Drag { field, to }),
         proptest::sample::select(vec![

@@ -1,6 +1,6 @@
 //! The last change, and what it did to the figures.
 
-use super::text::{difference, grouped};
+use super::text::{difference, grouped, rate};
 use crate::plan::{HardwareEntry, ModelRef, Plan, Request, WeightsRequest};
 use crate::planner::field::{Field, Unit};
 use crate::planner::state::View;
@@ -100,5 +100,16 @@ pub fn line(before: (&Request, Option<&Plan>), now: (&Request, Option<&Plan>), v
         out.push_str("    KV ");
         out.push_str(&difference(then.kv.allocated_bytes, now.kv.allocated_bytes, view));
     }
+    if let Some((then, now)) = speeds(before.1, now.1) {
+        let (sign, by) = if now < then { ("-", then - now) } else { ("+", now - then) };
+        out.push_str(&format!("    speed {sign}{} tokens/s", rate(by).trim_start_matches('~')));
+    }
     out
+}
+
+/// The decode rates of two plans, where both are estimated and differ by what is seen.
+fn speeds(before: Option<&Plan>, now: Option<&Plan>) -> Option<(f64, f64)> {
+    let of = |plan: Option<&Plan>| plan?.speed.as_ref().map(|speed| speed.decode_tokens_per_s);
+    let (then, now) = (of(before)?, of(now)?);
+    (rate(then) != rate(now)).then_some((then, now))
 }

@@ -1,6 +1,6 @@
 //! Two lines: does it fit, what binds, what next.
 
-use super::text::{bytes, grouped};
+use super::text::{bytes, grouped, rate};
 use crate::engine::Report;
 use crate::error::{ErrorKind, PlanError};
 use crate::placement::{BoundBy, State as FitState};
@@ -77,7 +77,7 @@ fn of_plan(plan: &Plan, view: View) -> Headline {
         FitState::Fits => Headline {
             word: Word::Fits,
             first: format!("{} to spare on {device}. {what}.", size(spare.unsigned_abs())),
-            second: pool(plan).unwrap_or(edge),
+            second: with_speed(pool(plan).unwrap_or(edge), plan),
         },
         FitState::Barely => Headline {
             word: Word::Barely,
@@ -86,7 +86,7 @@ fn of_plan(plan: &Plan, view: View) -> Headline {
                 size(spare.unsigned_abs()),
                 bytes(fit.doubt_bytes.unwrap_or_default(), view)
             ),
-            second: pool(plan).unwrap_or(edge),
+            second: with_speed(pool(plan).unwrap_or(edge), plan),
         },
         FitState::Over => Headline {
             word: Word::Over,
@@ -98,6 +98,15 @@ fn of_plan(plan: &Plan, view: View) -> Headline {
             },
         },
     }
+}
+
+/// What binds, and how fast it decodes where that is estimated.
+fn with_speed(binds: String, plan: &Plan) -> String {
+    let Some(speed) = &plan.speed else { return binds };
+    let together = if plan.sequences > 1 { " together" } else { "" };
+    let space = if binds.is_empty() { "" } else { "   " };
+    let (now, empty) = (rate(speed.decode_tokens_per_s), rate(speed.decode_empty_tokens_per_s));
+    format!("{binds}{space}{now} tokens/s{together} at this depth, {empty} when empty (estimate).")
 }
 
 fn conversations(plan: &Plan) -> String {

@@ -3,6 +3,7 @@
 //! - [`words`]: letters, labels, tooltips and growth of the parts of memory.
 //! - [`text`]: byte figures in the chosen unit.
 //! - [`headline`]: does it fit, what binds, what next.
+//! - [`fixes`]: ways out of a plan that is over or refused, each with its price.
 //! - [`memory`]: a bar a device, by what the bytes are and how they grow.
 //! - [`curve`]: bytes against context, with the capacity and where the context stands.
 //! - [`layers`]: a letter a layer.
@@ -12,6 +13,7 @@
 
 pub mod change;
 pub mod curve;
+pub mod fixes;
 pub mod headline;
 pub mod layers;
 pub mod memory;

@@ -136,6 +136,8 @@ fn a_headline_says_what_is_to_spare_on_what_and_what_binds() {
     assert!(said.first.contains(&text::bytes(spare, View::default())), "{}", said.first);
     assert!(said.first.contains("rtx-5090") && said.first.contains("131,072"), "{}", said.first);
     assert!(said.second.contains(&text::grouped(plan.fit.max_context.unwrap())), "{}", said.second);
+    let rate = text::rate(plan.speed.unwrap().decode_tokens_per_s);
+    assert!(said.second.contains(&format!("{rate} tokens/s at this depth")), "{}", said.second);
 }
 
 #[test]
@@ -213,13 +215,61 @@ fn an_engine_that_cannot_be_had_says_why() {
 }
 
 #[test]
+fn a_plan_that_is_over_offers_three_ways_out_that_fit_each_with_its_price() {
+    let request =
+        Request { weights: Some(WeightsRequest::Format("Q6_K".into())), context: Some(262_144), ..example() };
+    let (model, plan) = answer(&request);
+    assert_eq!(plan.as_ref().unwrap().fit.state, FitState::Over);
+    let ways = fixes::fixes(&model, &request, plan.as_ref());
+    let texts: Vec<&str> = ways.iter().map(|fix| fix.text.as_str()).collect();
+    assert_eq!(texts.len(), 3, "{texts:?}");
+    assert_eq!(texts[0], "q8_0 cache, KL +.0002");
+    assert!(texts[1].ends_with(" tokens") && texts[2].starts_with("Q4_K_M weights"), "{texts:?}");
+    for way in &ways {
+        assert_ne!(plan_model(&model, &way.request).unwrap().fit.state, FitState::Over, "{}", way.text);
+    }
+}
+
+#[test]
+fn a_refusal_offers_to_take_back_what_was_refused() {
+    let request = Request {
+        cache: serde_json::from_value(json!({ "v": "q8_0" })).unwrap(),
+        ..asked(&json!({
+            "model": "qwen3-8b", "context": 4096, "engine": { "name": "llama.cpp", "flash_attn": "off" }
+        }))
+    };
+    let (model, plan) = answer(&request);
+    let ways = fixes::fixes(&model, &request, plan.as_ref());
+    assert!(ways.len() >= 2, "{ways:?}");
+    for way in ways {
+        plan_model(&model, &way.request).unwrap();
+    }
+}
+
+#[test]
+fn a_fleet_is_as_many_machines_as_its_conversations_need_and_no_fewer_do() {
+    let request = asked(&json!({
+        "model": "qwen3-8b", "engine": { "name": "vllm" }, "context": 40_960, "sequences": 200,
+        "weights": { "bytes": 16_400_000_000_u64 }, "hardware": [{ "device": "h200-sxm-141gb" }]
+    }));
+    let (model, plan) = answer(&request);
+    let ways = fixes::fixes(&model, &request, plan.as_ref());
+    let taken = &ways[0].request;
+    let machines = taken.placement.dp;
+    assert!(ways[0].text.starts_with(&machines.to_string()), "{}", ways[0].text);
+    let mut fewer = taken.clone();
+    (fewer.placement.dp, fewer.hardware[0].count) = (machines - 1, machines - 1);
+    assert_eq!(plan_model(&model, &fewer).unwrap().fit.state, FitState::Over);
+}
+
+#[test]
 fn the_last_change_says_what_and_what_it_came_to() {
     let before = Request { context: Some(65_536), ..example() };
     let now = example();
     let (model, plan) = answer(&now);
     let then = plan_model(&model, &before);
     let said = change::line((&before, then.as_ref().ok()), (&now, plan.as_ref().ok()), View::default());
-    assert_eq!(said, "context 65,536 → 131,072    KV +4.00 GiB");
+    assert!(said.starts_with("context 65,536 → 131,072    KV +4.00 GiB    speed -"), "{said}");
     let mut other = now.clone();
     other.cache.set(crate::cache::Knob::K, Some("q8_0".into()));
     other.weights = None;

@@ -37,6 +37,16 @@ pub fn difference(from: Bytes, to: Bytes, view: View) -> String {
     }
 }
 
+/// An estimated rate: `~53`, `~1,204`, `~4.2`; tenths below ten, for an estimate has no more.
+#[must_use]
+pub fn rate(per_second: f64) -> String {
+    if per_second < 10.0 {
+        return format!("~{per_second:.1}");
+    }
+    let digits = format!("{per_second:.0}");
+    format!("~{}", digits.parse().map_or(digits, grouped))
+}
+
 /// The bytes of one GiB or GB.
 #[must_use]
 pub const fn giga(units: Units) -> u64 {
@@ -85,6 +95,11 @@ mod tests {
         assert_eq!(bytes(card, view(Units::GB)), "34.2 GB");
         assert_eq!(short(card, view(Units::GiB)), "31.8");
         assert_eq!(bytes(card, View { exact_bytes: true, ..View::default() }), "34,190,917,632 B");
+    }
+
+    #[test]
+    fn a_rate_has_no_more_digits_than_an_estimate() {
+        assert_eq!([4.23, 53.4, 1203.9].map(rate), ["~4.2", "~53", "~1,204"]);
     }
 
     #[test]

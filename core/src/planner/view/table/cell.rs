@@ -11,11 +11,15 @@ use crate::spec::ModelSpec;
 pub(super) fn largest(model: &ModelSpec, request: Request) -> Cell {
     let answer = plan_model(model, &request);
     let most = answer.as_ref().ok().and_then(|plan| plan.fit.max_context);
+    // Where memory is the bound, what is left is little by definition; at the model's limit it has to be looked at.
+    let barely = answer.as_ref().is_ok_and(|plan| plan.fit.bound_by == Some(BoundBy::Model)) && {
+        let mut longest = request.clone();
+        take_context(&mut longest, most.unwrap_or(0));
+        plan_model(model, &longest).is_ok_and(|plan| plan.fit.state == State::Barely)
+    };
     let mut cell = of(&answer, request, |plan| match (plan.fit.max_context, plan.fit.bound_by) {
         (Some(0), _) => ("none".to_owned(), Mark::Over),
-        (Some(most), Some(BoundBy::Model)) if plan.fit.state == State::Barely => {
-            (grouped(most), Mark::Barely)
-        }
+        (Some(most), Some(BoundBy::Model)) if barely => (grouped(most), Mark::Barely),
         (Some(most), Some(BoundBy::Model | BoundBy::Engine)) => (grouped(most), Mark::Limit),
         (Some(most), Some(BoundBy::Memory) | None) => (grouped(most), Mark::Plain),
         (None, _) => ("any".to_owned(), Mark::Plain),
@@ -29,7 +33,7 @@ pub(super) fn largest(model: &ModelSpec, request: Request) -> Cell {
 }
 
 /// Sets a request's context, whatever the engine's own options say of it.
-pub(super) fn take_context(request: &mut Request, tokens: u64) {
+pub(in crate::planner::view) fn take_context(request: &mut Request, tokens: u64) {
     let field = crate::planner::Field::Context;
     // The context is a plain field of the request: setting it cannot fail.
     if field.set(request, Some(tokens)).is_ok() {

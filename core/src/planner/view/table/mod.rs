@@ -14,6 +14,7 @@ use crate::plan::Request;
 use crate::planner::state::{Lens, View};
 use crate::spec::ModelSpec;
 
+pub(super) use cell::take_context;
 pub use weights::formats;
 
 /// How a cell stands out.
@@ -111,15 +112,19 @@ pub const fn cache_types(engine: EngineName) -> &'static [&'static str] {
 }
 
 /// The engine that a request names.
-fn engine_name(request: &Request) -> EngineName {
+pub(super) fn engine_name(request: &Request) -> EngineName {
     request.engine.as_ref().map_or_else(EngineName::default, |engine| engine.name)
 }
 
 /// The request with that codec for keys and values, whatever the engine's own options say of them.
-fn with_cache(request: &Request, codec: &str) -> Request {
-    let mut other = request.clone();
+pub(super) fn with_cache(request: &Request, codec: &str) -> Request {
+    let mut other = Request { explain: false, ..request.clone() };
+    // What is in that codec by the engine's own default is left unsaid.
+    if codec_is(request, codec) {
+        return other;
+    }
     other.cache.kv = Some(codec.to_owned());
-    (other.cache.k, other.cache.v, other.explain) = (None, None, false);
+    (other.cache.k, other.cache.v) = (None, None);
     if let Some(engine) = &mut other.engine {
         for option in CODEC_OPTIONS {
             engine.options.remove(*option);
@@ -168,6 +173,6 @@ fn quality(codecs: &[&str]) -> (Option<Vec<String>>, Option<String>) {
 }
 
 /// A divergence as it is read: `exact`, `.0002`.
-fn divergence(kl: f64) -> String {
+pub(super) fn divergence(kl: f64) -> String {
     if kl == 0.0 { "exact".to_owned() } else { format!("{kl:.4}").trim_start_matches('0').to_owned() }
 }
