@@ -21,6 +21,9 @@ use std::path::PathBuf;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+    /// Open the planner (kvplan alone does) on a copied state or a link's tail
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -212,6 +212,27 @@ fn list() -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// The proof of a model's shapes at `context` tokens, for the planner: the table as text, or why there is none.
+pub(crate) fn prove(
+    model: &ModelSpec,
+    context: u32,
+    progress: &mut dyn FnMut(Progress<'_>),
+    cancel: &AtomicBool,
+) -> Result<String, String> {
+    let gpu = block_on(Gpu::open(&Choice::Fastest)).map_err(|error| error.to_string())?;
+    let found = of_model(model, context.max(1), gpu.largest_binding());
+    if found.shapes.is_empty() {
+        return Err(format!("{}: nothing to run; {}", model.name(), found.notes.join("; ")));
+    }
+    let shapes: Vec<_> = found.shapes.iter().map(|shape| (shape.clone(), Source::Synthetic)).collect();
+    let cases = cases(&codecs(&[])?, &shapes);
+    let mut run = Run { cases: &cases, clock: false, progress, cancel };
+    let mut report = block_on(validate(&gpu, &mut run)).map_err(|error| error.to_string())?;
+    report.notes.extend(found.notes.iter().cloned());
+    report.model = Some(totals(model, context.max(1), &found, &report));
+    Ok(anstream::adapter::strip_str(&show::validate::table(&report)).to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

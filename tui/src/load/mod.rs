@@ -84,7 +84,7 @@ fn read(path: &Path) -> LoadedWithWeights {
 }
 
 /// A spec lists its layers as runs, GGUF metadata names an architecture, anything else is a publisher's config.
-fn form_of(value: Value) -> ModelRef {
+pub(crate) fn form_of(value: Value) -> ModelRef {
     let is_spec =
         value.get("layers").and_then(Value::as_array).is_some_and(|runs| runs.iter().all(Value::is_object));
     if is_spec {

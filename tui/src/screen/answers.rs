@@ -1,0 +1,139 @@
+//! What is drawn: the plan of the planner's state and everything the panels show of it, computed once a change.
+
+use kvplan_core::error::PlanError;
+use kvplan_core::launch::{Launch, Target, export};
+use kvplan_core::plan::{Plan, Request};
+use kvplan_core::planner::view::change;
+use kvplan_core::planner::view::curve::{Curve, curve};
+use kvplan_core::planner::view::fixes::{Fix, fixes};
+use kvplan_core::planner::view::headline::{Headline, headline};
+use kvplan_core::planner::view::layers::{LayerMap, map};
+use kvplan_core::planner::view::memory::{Bar, bars};
+use kvplan_core::planner::view::table::{Table, table};
+use kvplan_core::planner::view::why::{Why, why};
+use kvplan_core::planner::{Lens, Planner, View};
+use strum::IntoEnumIterator as _;
+
+/// Points of a curve: as many as a wide terminal has columns.
+const POINTS: u32 = 120;
+
+/// What is drawn.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    /// The plan, or why there is none.
+    pub(crate) plan: Result<Plan, PlanError>,
+    /// The last plan there was, where there is none now.
+    pub(crate) last: Option<Box<Plan>>,
+    pub(crate) headline: Headline,
+    pub(crate) bars: Vec<Bar>,
+    pub(crate) curve: Option<Curve>,
+    pub(crate) map: Option<LayerMap>,
+    pub(crate) table: Option<Table>,
+    asked: Option<(Request, View)>,
+    /// Ways out, where it is over or refused.
+    pub(crate) fixes: Vec<Fix>,
+    pub(crate) why: Option<Why>,
+    pub(crate) launch: Option<Result<Launch, PlanError>>,
+    /// What the last change did.
+    pub(crate) change: String,
+    /// Plan A: its answer, its curve, and what differs.
+    pub(crate) pinned: Option<Pinned>,
+}
+
+/// Plan A beside the plan.
+#[derive(Debug)]
+pub(crate) struct Pinned {
+    /// Its plan.
+    pub(crate) plan: Result<Plan, PlanError>,
+    /// Its curve.
+    pub(crate) curve: Option<Curve>,
+    /// What differs from it, in words.
+    pub(crate) differences: Vec<String>,
+}
+
+impl Answers {
+    /// The answers of a state; `before` are those of the state it came from.
+    pub(crate) fn of(planner: &Planner, before: Option<Self>) -> Self {
+        let state = planner.state();
+        let (request, view) = (&state.request, state.view);
+        let plan = planner.plan_of(&Request { explain: true, ..request.clone() });
+        let model = planner.model().ok();
+        let (kept, last) = match before {
+            None => (None, None),
+            Some(before) => (before.table.zip(before.asked), before.plan.ok().map(Box::new).or(before.last)),
+        };
+        let last = last.filter(|_| plan.is_err());
+        // What is shown greyed where there is no plan now.
+        let shown = plan.as_ref().ok().or(last.as_deref());
+        let asked = asked(request, view);
+        let table = match (kept, model) {
+            (Some((table, then)), Some(_)) if then == asked => Some(table),
+            (_, model) => model.map(|model| table(model, request, view)),
+        };
+        let of = |request: &Request, plan: Option<&Plan>| {
+            let context = plan.map_or(request.context.unwrap_or(1024), |plan| plan.context.get());
+            model.and_then(|model| curve(model, request, context, POINTS).ok())
+        };
+        Self {
+            headline: headline(plan.as_ref(), view),
+            bars: model.zip(shown).map(|(model, plan)| bars(model, plan)).unwrap_or_default(),
+            curve: of(request, shown),
+            map: model.map(|model| map(model, shown)),
+            table,
+            asked: Some(asked),
+            fixes: model.map(|model| fixes(model, request, plan.as_ref())).unwrap_or_default(),
+            why: model.zip(shown).map(|(model, plan)| why(model, plan, view.figure)),
+            launch: model.and_then(|model| {
+                let engine = request.engine.as_ref()?.name;
+                let target = Target::iter().find(|target| target.engine() == engine)?;
+                plan.is_ok().then(|| export(target, model, request, None))
+            }),
+            change: planner.before().map_or_else(String::new, |before| {
+                let then = planner.plan_of(before).ok();
+                change::line((before, then.as_ref()), (request, plan.as_ref().ok()), view)
+            }),
+            pinned: state.pinned.as_deref().map(|pinned| {
+                let then = planner.plan_of(pinned);
+                let differences = change::differences(pinned, request, view);
+                Pinned { curve: of(pinned, then.as_ref().ok()), plan: then, differences }
+            }),
+            plan,
+            last,
+        }
+    }
+
+    /// A stand-in that is never drawn.
+    pub(crate) fn none() -> Self {
+        let nothing = PlanError::invalid("", "");
+        Self {
+            headline: headline(Err(&nothing), View::default()),
+            plan: Err(nothing),
+            last: None,
+            bars: Vec::new(),
+            curve: None,
+            map: None,
+            table: None,
+            asked: None,
+            fixes: Vec::new(),
+            why: None,
+            launch: None,
+            change: String::new(),
+            pinned: None,
+        }
+    }
+
+    /// The plan that is drawn: the last there was, where there is none now.
+    pub(crate) fn shown(&self) -> Option<&Plan> {
+        self.plan.as_ref().ok().or(self.last.as_deref())
+    }
+}
+
+/// What a table depends on: the largest contexts do not depend on the context that is set.
+fn asked(request: &Request, view: View) -> (Request, View) {
+    let context = match view.lens {
+        Lens::Weights | Lens::Devices => request.context.map(|_| 0),
+        Lens::Engines | Lens::Methods => request.context,
+    };
+    let view = View { lens: view.lens, units: view.units, exact_bytes: view.exact_bytes, ..View::default() };
+    (Request { context, ..request.clone() }, view)
+}

@@ -1,0 +1,53 @@
+//! A change and the frame after it, for the clock: what a key costs.
+
+use super::app::App;
+use super::command::Bindings;
+use super::theme::{Palette, Theme};
+use super::{first, panel};
+use kvplan_core::plan::HardwareEntry;
+use kvplan_core::planner::{Action, Field, State};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// A planner and a screen to draw it on.
+#[derive(Debug)]
+pub struct Bench {
+    app: App,
+    screen: Buffer,
+    context: u64,
+}
+
+impl Bench {
+    /// The example's planner on a screen of that size.
+    #[must_use]
+    pub fn new(width: u16, height: u16) -> Self {
+        let entry = HardwareEntry {
+            device: "rtx-5090".to_owned(),
+            count: 1,
+            memory_bytes: None,
+            bandwidth_bytes_per_s: None,
+        };
+        let theme = Theme::default().with(Some(Palette::Dark), Some(false));
+        let app = App::new(State::of(first::request(vec![entry])), theme, Bindings::default());
+        Self { app, screen: Buffer::empty(Rect::new(0, 0, width, height)), context: 65_536 }
+    }
+
+    /// Moves the context, as an arrow does.
+    pub fn moved(&mut self) {
+        self.context = if self.context > 200_000 { 65_536 } else { self.context + 1024 };
+        self.app.act(Action::Drag { field: Field::Context, to: Some(self.context) });
+    }
+
+    /// Changes the cache type, which changes every alternative.
+    pub fn changed(&mut self) {
+        let codec = if self.context.is_multiple_of(2) { "q8_0" } else { "q4_0" };
+        self.context ^= 1;
+        self.app.act(Action::Cache { knob: kvplan_core::cache::Knob::K, codec: Some(codec.to_owned()) });
+    }
+
+    /// Draws the screen.
+    pub fn draw(&mut self) {
+        self.screen.reset();
+        panel::render(&self.app, self.screen.area, &mut self.screen);
+    }
+}

@@ -1,0 +1,123 @@
+//! What a first open shows: the machine it runs on where it is known, the example otherwise.
+
+use kvplan_core::engine::EngineName;
+use kvplan_core::hardware::{Class, catalog};
+use kvplan_core::plan::{EngineRequest, HardwareEntry, ModelRef, Request, WeightsRequest, plan};
+use kvplan_core::planner::State;
+use kvplan_core::planner::view::table::formats;
+use std::path::Path;
+
+/// A context that people ask for, where it fits.
+const CONTEXT: u64 = 131_072;
+/// The least that a weight format has to leave.
+const LEAST: u64 = 32_768;
+const GIB: u64 = 1 << 30;
+
+/// The state of a first open, and what to say of it.
+pub(crate) fn first() -> (State, String) {
+    let found = detected();
+    if found.is_empty() {
+        let card = entry("rtx-5090", 1, None);
+        let ram = entry("cpu", 1, Some(64 * GIB));
+        return (
+            State::of(request(vec![card, ram])),
+            "an example machine and model: d and m choose yours, ? shows all keys".to_owned(),
+        );
+    }
+    let said = "the machine is the detected one; m chooses a model, ? shows all keys".to_owned();
+    (State::of(request(found)), said)
+}
+
+fn entry(device: &str, count: u64, memory_bytes: Option<u64>) -> HardwareEntry {
+    HardwareEntry { device: device.to_owned(), count, memory_bytes, bandwidth_bytes_per_s: None }
+}
+
+/// A model of the machine's size, the largest weights that leave room, and a context that fits.
+pub(crate) fn request(hardware: Vec<HardwareEntry>) -> Request {
+    let device = hardware.iter().find_map(|entry| Some((catalog::find(&entry.device).ok()?, entry.count)));
+    let memory =
+        device.and_then(|(device, count)| device.usable()?.bytes.get().checked_mul(count)).unwrap_or(0);
+    let rack = device.is_some_and(|(device, count)| device.class() == Class::DatacenterGpu && count >= 8);
+    let serves = device.is_some_and(|(device, _)| device.class() == Class::DatacenterGpu);
+    let (model, engine) = match memory / GIB {
+        _ if rack => ("deepseek-v4-flash", EngineName::Vllm),
+        _ if serves => ("qwen3.6-27b", EngineName::Vllm),
+        24.. => ("qwen3.6-27b", EngineName::LlamaCpp),
+        12.. => ("qwen3.5-9b", EngineName::LlamaCpp),
+        _ => ("qwen3.5-4b", EngineName::LlamaCpp),
+    };
+    let mut asked = Request::of(ModelRef::Id(model.to_owned()));
+    asked.engine = Some(EngineRequest::default_of(engine));
+    asked.context = Some(CONTEXT);
+    if serves {
+        asked.placement.tp = device.map_or(1, |(_, count)| count);
+    }
+    asked.hardware = hardware;
+    let most = |format: &str, asked: &Request| {
+        let weights = Some(WeightsRequest::Format(format.to_owned()));
+        plan(&Request { weights, ..asked.clone() }).ok()?.fit.max_context
+    };
+    // The full 16 bits are nobody's first choice on a desk.
+    let wanted = formats(engine).iter().skip(usize::from(!serves)).find_map(|format| {
+        let most = most(format, &asked).filter(|most| *most >= if serves { LEAST } else { CONTEXT })?;
+        Some((*format, most))
+    });
+    let wanted = wanted.or_else(|| {
+        formats(engine)
+            .iter()
+            .find_map(|format| Some((*format, most(format, &asked).filter(|m| *m >= LEAST)?)))
+    });
+    if let Some((format, most)) = wanted {
+        asked.weights = Some(WeightsRequest::Format(format.to_owned()));
+        asked.context = Some(CONTEXT.min(most / 1024 * 1024));
+    }
+    asked
+}
+
+/// The graphics cards that the driver names and the catalogue knows, and the memory of the host.
+fn detected() -> Vec<HardwareEntry> {
+    let mut found: Vec<HardwareEntry> = Vec::new();
+    let cards = std::fs::read_dir("/proc/driver/nvidia/gpus").into_iter().flatten().flatten();
+    for card in cards {
+        let Ok(text) = std::fs::read_to_string(card.path().join("information")) else { continue };
+        let name =
+            text.lines().find_map(|line| line.strip_prefix("Model:")).map(str::trim).unwrap_or_default();
+        let Ok(device) = catalog::find(name) else { continue };
+        match found.iter_mut().find(|entry| entry.device == device.id()) {
+            Some(entry) => entry.count += 1,
+            None => found.push(entry(device.id(), 1, None)),
+        }
+    }
+    if !found.is_empty()
+        && let Some(bytes) = host_memory(Path::new("/proc/meminfo"))
+    {
+        found.push(entry("cpu", 1, Some(bytes)));
+    }
+    found
+}
+
+/// What the kernel says the host has.
+fn host_memory(path: &Path) -> Option<u64> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kvplan_core::placement::State as Fit;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::desk("rtx-5090", 1, "qwen3.6-27b")]
+    #[case::small("rtx-3060-12gb", 1, "qwen3.5-4b")]
+    #[case::middle("rtx-4080", 1, "qwen3.5-9b")]
+    fn a_first_open_fits_the_machine(#[case] device: &str, #[case] count: u64, #[case] model: &str) {
+        let asked = request(vec![entry(device, count, None)]);
+        assert_eq!(asked.model, ModelRef::Id(model.to_owned()));
+        let plan = plan(&asked).unwrap();
+        assert!(matches!(plan.fit.state, Fit::Fits | Fit::Barely), "{:?}", plan.fit);
+        assert!(plan.context.get() >= LEAST);
+    }
+}

@@ -1,0 +1,278 @@
+//! What a person opens or pastes: understood by what it is, with what was taken and what was left.
+
+use super::app::Page;
+use crate::load;
+use kvplan_core::error::PlanError;
+use kvplan_core::launch::{Reading, named_model, read};
+use kvplan_core::plan::{ModelRef, Request, plan, resolve_model};
+use kvplan_core::planner::{Action, State, link};
+use kvplan_core::reconcile::{Given, Reconciliation, Verdict, reconcile};
+use kvplan_core::spec::ModelSpec;
+use kvplan_core::unit::{parse_bytes, parse_tokens};
+use serde_json::Value;
+use std::io::Read as _;
+use std::path::Path;
+
+/// A log is kilobytes; what comes after its start is of no use.
+const MOST: u64 = 64 << 20;
+
+/// What was understood.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// What it does to the planner.
+    pub(crate) then: Then,
+    /// What to say of it in a line.
+    pub(crate) said: Option<String>,
+    /// What there is to read.
+    pub(crate) page: Option<Page>,
+}
+
+/// What opening does.
+#[derive(Debug)]
+pub(crate) enum Then {
+    /// Another state.
+    Open(Box<State>),
+    /// An action.
+    Do(Box<Action>),
+    /// A number, for the field that is set.
+    Set(u64),
+}
+
+/// Reads what was typed or pasted: a file where there is one of that name, the text itself otherwise.
+///
+/// # Errors
+/// Whatever it is not, in the words of the nearest thing that it could be.
+pub(crate) fn open(text: &str, set: &Request) -> Result<Opened, PlanError> {
+    let path = Path::new(text.trim());
+    let named = !text.trim().contains('\n') && (path.is_file() || path.join("config.json").is_file());
+    if named { file(path, set) } else { understood(text, set) }
+}
+
+fn file(path: &Path, set: &Request) -> Result<Opened, PlanError> {
+    let unreadable = |e: std::io::Error| PlanError::invalid("", format!("{}: {e}", path.display()));
+    let mut head = [0u8; 4];
+    let mut opened = match path.is_file() {
+        true => std::fs::File::open(path).map_err(unreadable)?,
+        false => return load::model(&path.display().to_string()).map(|model| of_model(&model, path)),
+    };
+    let got = opened.read(&mut head).map_err(unreadable)?;
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    if head.get(..got) == Some(b"GGUF") || matches!(extension, "safetensors" | "toml" | "json" | "gguf") {
+        return load::file(path).map(|model| of_model(&model, path));
+    }
+    let mut bytes = Vec::new();
+    let again = std::fs::File::open(path).map_err(unreadable)?;
+    again.take(MOST).read_to_end(&mut bytes).map_err(unreadable)?;
+    understood(&String::from_utf8_lossy(&bytes), set)
+}
+
+fn of_model(model: &ModelSpec, path: &Path) -> Opened {
+    let record = model.record();
+    let mut said = format!("opened {}: {}, {} layers", path.display(), model.name(), model.layer_count());
+    if let Some(first) = record.assumptions.first() {
+        said.push_str(&format!("; assumed: {first}"));
+    }
+    let spec = serde_json::to_value(record).unwrap_or(Value::Null);
+    Opened { then: Then::Do(Box::new(Action::Model(ModelRef::Spec(spec)))), said: Some(said), page: None }
+}
+
+/// A text that is no file's name.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn understood(text: &str, set: &Request) -> Result<Opened, PlanError> {
+    let trimmed = text.trim();
+    let line = trimmed.rsplit_once(['?', '#']).map_or(trimmed, |(_, tail)| tail);
+    if line.starts_with("v=") && !line.contains('\n') {
+        let opened = link::read(line)?;
+        let said =
+            if opened.changes.is_empty() { "opened a state".to_owned() } else { opened.changes.join("; ") };
+        return Ok(Opened { then: Then::Open(Box::new(opened.state)), said: Some(said), page: None });
+    }
+    if trimmed.starts_with('{') {
+        return json(trimmed);
+    }
+    if let Ok(n) = parse_tokens(trimmed) {
+        return Ok(Opened { then: Then::Set(n.get()), said: None, page: None });
+    }
+    if let Ok(n) = parse_bytes(trimmed) {
+        return Ok(Opened { then: Then::Set(n.get()), said: None, page: None });
+    }
+    match reconcile(text, &Given::default()) {
+        Ok(found) => return Ok(of_log(&found, set)),
+        // A log whose model is not catalogued is one of the model that is set.
+        Err(error) if error.field == "model" => {
+            let model = resolve_model(&set.model)?;
+            let given = Given { model: Some(&model), ..Given::default() };
+            return Ok(of_log(&reconcile(text, &given)?, set));
+        }
+        Err(_) => {}
+    }
+    match read(text) {
+        Ok(reading) => Ok(of_command(reading, set)),
+        Err(error)
+            if trimmed.contains("llama-") || trimmed.contains("vllm") || trimmed.contains("sglang") =>
+        {
+            Err(error)
+        }
+        Err(_) => {
+            let shown: String = trimmed.chars().take(40).collect();
+            Err(PlanError::invalid(
+                "",
+                format!("`{shown}` is no file here, and no config, log, command line, state or number"),
+            ))
+        }
+    }
+}
+
+fn json(text: &str) -> Result<Opened, PlanError> {
+    let value = kvplan_core::spec::json::parse(text.as_bytes())?;
+    if value.get("model").is_some() && value.get("model_type").is_none() {
+        let request = Request::from_value(&value)?;
+        request.check()?;
+        return Ok(Opened {
+            then: Then::Do(Box::new(Action::Adopt(Box::new(request)))),
+            said: Some("opened a request".to_owned()),
+            page: None,
+        });
+    }
+    let model = load::form_of(value);
+    let understood = resolve_model(&model)?;
+    Ok(of_model(&understood, Path::new("what was pasted")))
+}
+
+/// A command line's request on the machine that is set.
+fn of_command(reading: Reading, set: &Request) -> Opened {
+    let mut lines = vec!["taken".to_owned()];
+    for taken in &reading.taken {
+        let value = taken.value.as_ref().map(|value| format!(" {value}")).unwrap_or_default();
+        lines.push(format!("  {}{value}  as {}", taken.flag, taken.field));
+    }
+    if !reading.ignored.is_empty() {
+        lines.extend([String::new(), "left".to_owned()]);
+    }
+    for left in &reading.ignored {
+        let value = left.value.as_ref().map(|value| format!(" {value}")).unwrap_or_default();
+        lines.push(format!("  {}{value}: {}", left.flag, left.says));
+    }
+    if !reading.notes.is_empty() {
+        lines.push(String::new());
+        lines.extend(reading.notes.iter().map(ToString::to_string));
+    }
+    let said = format!("took {} flags, left {}", reading.taken.len(), reading.ignored.len());
+    let request = on_machine(reading.request, set);
+    Opened {
+        then: Then::Do(Box::new(Action::Adopt(Box::new(request)))),
+        said: Some(said),
+        page: Some(Page { title: format!("what was understood of {}", reading.program), lines, top: 0 }),
+    }
+}
+
+/// The machine and the weights that are set stay: a command line or a log does not say them.
+fn on_machine(request: Request, set: &Request) -> Request {
+    Request {
+        hardware: set.hardware.clone(),
+        reserve: set.reserve,
+        weights: request.weights.clone().or_else(|| set.weights.clone()),
+        ..request
+    }
+}
+
+/// The set-up of a log on the machine that is set. A log names its model by a file, which may be catalogued under another
+/// name; the weights that are set stay where they suit it.
+fn of_set_up(request: Request, set: &Request) -> Request {
+    let mut request = on_machine(request, set);
+    if let ModelRef::Id(name) = &request.model
+        && resolve_model(&request.model).is_err()
+    {
+        // llama.cpp's own downloads are called `user_repository_file`.
+        let file = name.rsplit('_').next().unwrap_or(name);
+        let known = [named_model(name), named_model(file)].into_iter().find(|m| resolve_model(m).is_ok());
+        request.model = known.unwrap_or_else(|| set.model.clone());
+    }
+    if plan(&request).is_err() {
+        request.weights = None;
+    }
+    request
+}
+
+/// A log: its set-up becomes the request, its figures a page beside the plan's.
+fn of_log(found: &Reconciliation, set: &Request) -> Opened {
+    let width =
+        |of: fn(&kvplan_core::reconcile::Line) -> usize| found.lines.iter().map(of).max().unwrap_or(0);
+    let figure = width(|line| line.figure.chars().count()).max(6);
+    let printed = width(|line| line.printed.chars().count()).max(7);
+    let planned = width(|line| line.planned.as_deref().map_or(1, |p| p.chars().count())).max(7);
+    let mut lines = vec![
+        format!("planned by the rules of {} {}", found.engine, found.modelled),
+        String::new(),
+        format!("{:figure$}  {:>printed$}  {:>planned$}", "figure", "printed", "planned"),
+    ];
+    let mut said: Vec<&str> = Vec::new();
+    for line in &found.lines {
+        let mark = match line.verdict {
+            Verdict::Equal => "equal",
+            Verdict::Explained => "explained",
+            Verdict::Differs => "DIFFERS",
+            Verdict::NotPlanned => "",
+        };
+        let plan = line.planned.as_deref().unwrap_or("–");
+        let row = format!("{:figure$}  {:>printed$}  {plan:>planned$}  {mark}", line.figure, line.printed);
+        lines.push(row.trim_end().to_owned());
+        if let Some(says) = line.says.as_deref().filter(|says| !said.contains(says)) {
+            said.push(says);
+        }
+    }
+    said.extend(found.notes.iter().map(AsRef::as_ref));
+    if !said.is_empty() {
+        lines.push(String::new());
+        lines.extend(said.iter().map(|says| (*says).to_owned()));
+    }
+    let equal = found.lines.iter().filter(|line| line.verdict == Verdict::Equal).count();
+    let inside = found.program.map(|program| format!(" inside {program}")).unwrap_or_default();
+    let version = found.version.as_deref().unwrap_or("of an unknown version");
+    Opened {
+        then: Then::Do(Box::new(Action::Adopt(Box::new(of_set_up(found.request.clone(), set))))),
+        said: Some(format!("{equal} of {} figures are equal to the plan's", found.lines.len())),
+        page: Some(Page {
+            title: format!("{}, log of {} {version}{inside}", found.model, found.engine),
+            lines,
+            top: 0,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set() -> Request {
+        Request::of(ModelRef::Id("qwen3-8b".into()))
+    }
+
+    #[test]
+    fn a_pasted_text_is_known_by_what_it_is() {
+        let then = |text: &str| understood(text, &set()).map(|opened| opened.then);
+        assert!(matches!(then("128k"), Ok(Then::Set(131_072))));
+        assert!(matches!(then("24 GB"), Ok(Then::Set(24_000_000_000))));
+        assert!(matches!(then("llama-server -m Qwen3-8B-Q4_K_M.gguf -c 32768"), Ok(Then::Do(_))));
+        assert!(matches!(then(r#"{"model": "qwen3-8b", "context": 10}"#), Ok(Then::Do(_))));
+        assert!(matches!(then("https://example.org/#v=1&model=qwen3-8b&context=10"), Ok(Then::Open(_))));
+        assert!(then("what is this").unwrap_err().message.contains("no file"));
+        assert!(then("v=9&model=x").unwrap_err().message.contains("later kvplan"));
+    }
+
+    #[test]
+    fn a_command_line_says_what_it_took_and_what_it_left() {
+        let opened = understood("llama-server -m Qwen3-8B-Q4_K_M.gguf -c 32768 --port 8080", &set()).unwrap();
+        let page = opened.page.unwrap().lines.join("\n");
+        assert!(page.contains("-c 32768  as engine.n_ctx") && page.contains("--port 8080"), "{page}");
+    }
+
+    #[test]
+    fn a_config_that_is_not_understood_names_what_it_does_not_know() {
+        let error =
+            understood(r#"{"model_type": "nobody_knows", "num_hidden_layers": 2}"#, &set()).unwrap_err();
+        assert!(error.message.contains("nobody_knows"), "{}", error.message);
+    }
+}

@@ -1,0 +1,277 @@
+//! ```text
+//! - MEMORY ------------------------------------------------------------------------------- GiB  [g] GB --
+//!  rtx-5090  |WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWKKKKKKKKKKKKVVVVVVVVVVVVsccxxx          ....| 31.8
+//!             weights 15.0   cache 8.00   fixed state 0.15   in use 0.90   free 5.79   kept free 1.00
+//! ```
+//! Every part that is not empty has a cell; padding is hatched at the end of its own part; what is over is crossed.
+
+use super::text;
+use crate::screen::app::App;
+use crate::screen::command::Command;
+use crate::screen::theme::Theme;
+use kvplan_core::cache::Role;
+use kvplan_core::planner::view::memory::Bar;
+use kvplan_core::planner::view::text::short;
+use kvplan_core::planner::{Figure, Part, View};
+use kvplan_core::unit::Bytes;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// What a cell of a bar is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CellOf {
+    /// Bytes of a part, needed; whether of values.
+    Part(Part, bool),
+    /// Padding of a part.
+    Waste(Part),
+    /// Room in a pool.
+    Room,
+    /// What the engine leaves alone.
+    Withheld,
+    /// Nothing.
+    Free,
+    /// Beyond the capacity.
+    Over,
+}
+
+/// The cells of a bar of `width` columns; `scale` is the bytes of the whole width.
+pub(crate) fn cells(bar: &Bar, width: u16, scale: u64, values: (u64, u64)) -> Vec<CellOf> {
+    let width = usize::from(width);
+    let columns = |bytes: u64| -> usize {
+        let cells = u128::from(bytes) * u128::try_from(width).unwrap_or(0) * 2 / u128::from(scale.max(1));
+        let cells = usize::try_from(cells.div_ceil(2)).unwrap_or(width);
+        if bytes == 0 { 0 } else { cells.max(1) }
+    };
+    let (mut out, mut tail) = (Vec::with_capacity(width), Vec::new());
+    for segment in &bar.segments {
+        let all = columns(segment.bytes.get());
+        let waste = columns(segment.waste.get()).min(all.saturating_sub(1));
+        let needed = all - waste;
+        let of_values = match segment.part {
+            Part::Full => share(needed, values),
+            Part::Weights
+            | Part::Window
+            | Part::Compressed
+            | Part::Indexer
+            | Part::State
+            | Part::Cross
+            | Part::Compute
+            | Part::InUse
+            | Part::KeptFree => 0,
+        };
+        let to = if segment.part == Part::KeptFree { &mut tail } else { &mut out };
+        to.extend(std::iter::repeat_n(CellOf::Part(segment.part, false), needed - of_values));
+        to.extend(std::iter::repeat_n(CellOf::Part(segment.part, true), of_values));
+        to.extend(std::iter::repeat_n(CellOf::Waste(segment.part), waste));
+    }
+    out.extend(std::iter::repeat_n(CellOf::Room, columns(bar.pool_free.unwrap_or_default().get())));
+    tail.extend(std::iter::repeat_n(CellOf::Withheld, columns(bar.withheld.get())));
+    // Rounding up may have made it longer than the bar: the longest runs give way, none disappears.
+    while out.len() + tail.len() > width {
+        let longest =
+            out.chunk_by(|a, b| a == b).max_by_key(|run| run.len()).and_then(|run| run.first()).copied();
+        match longest.and_then(|cell| out.iter().rposition(|c| *c == cell)) {
+            Some(at) => drop(out.remove(at)),
+            None => drop(tail.pop()),
+        }
+    }
+    let free = width - out.len() - tail.len();
+    out.extend(std::iter::repeat_n(CellOf::Free, free));
+    out.extend(tail);
+    let capacity = bar.capacity.map_or(scale, Bytes::get);
+    if scale > capacity {
+        let within = columns(capacity);
+        for cell in out.iter_mut().skip(within) {
+            *cell = CellOf::Over;
+        }
+    }
+    out
+}
+
+fn share(cells: usize, (k, v): (u64, u64)) -> usize {
+    let all = u128::from(k) + u128::from(v);
+    let part = u128::try_from(cells).unwrap_or(0) * u128::from(v) / all.max(1);
+    usize::try_from(part).unwrap_or(0)
+}
+
+/// The bytes of a bar's whole width: the capacity, or more where it is over.
+pub(crate) fn scale(bar: &Bar) -> u64 {
+    let used = bar.used().get().saturating_add(bar.pool_free.unwrap_or_default().get());
+    bar.capacity.map_or(used, |capacity| capacity.get().max(used)).max(1)
+}
+
+/// Columns of a bar in an area: its left edge and its width.
+pub(crate) fn bar_place(area: Rect, bars: &[Bar]) -> (u16, u16) {
+    let name = bars.iter().map(|bar| bar.name.chars().count()).max().unwrap_or(0).clamp(3, 16);
+    let left = u16::try_from(name).unwrap_or(16) + 3;
+    (left, area.width.saturating_sub(left + 12))
+}
+
+/// Draws as many devices as there is room for; the rest are counted.
+pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
+    let (theme, view) = (app.theme, app.planner.state().view);
+    let small = area.height < 3;
+    let mut y = 0;
+    if !small {
+        let other = if view.exact_bytes { "B" } else { view.units.into() };
+        let note = format!("{other}   [{}] GiB/GB", app.bindings.key(Command::Units));
+        super::rule(buf, area, 0, "MEMORY", &note, theme);
+        y = 1;
+    }
+    let bars = &app.answers.bars;
+    let place = bar_place(area, bars);
+    let shown = usize::from(area.height.saturating_sub(y) / 2).min(bars.len());
+    // A small screen shows the tightest device.
+    let tightest = app.answers.shown().and_then(|plan| plan.fit.device.as_deref());
+    let first =
+        if small { bars.iter().position(|bar| Some(bar.name.as_str()) == tightest).unwrap_or(0) } else { 0 };
+    for (at, bar) in bars.iter().enumerate().skip(first).take(shown) {
+        one(app, bar, (area, y), place, buf);
+        let ghost = app.preview.as_ref().and_then(|preview| preview.bars.get(at)).or(None);
+        if let Some(ghost) = ghost {
+            end_of(ghost, (area, y), place, theme, buf);
+        }
+        let rest = bars.len() - shown;
+        let more = (at + 1 == first + shown && rest > 0).then(|| format!("   and {rest} more devices"));
+        legend(bar, view, (area, y + 1), place.0, (theme, more), buf);
+        y += 2;
+    }
+}
+
+fn one(app: &App, bar: &Bar, (area, y): (Rect, u16), (left, width): (u16, u16), buf: &mut Buffer) {
+    let (theme, view) = (app.theme, app.planner.state().view);
+    let stale = app.answers.plan.is_err();
+    let name: String = theme.text(&bar.name).chars().take(16).collect();
+    text(buf, area, 1, y, &name, theme.strong());
+    text(buf, area, left - 1, y, &theme.edge().to_string(), theme.dim());
+    let of =
+        |role: Role| app.answers.shown().and_then(|plan| plan.kv.by_role.get(role)).map_or(0, Bytes::get);
+    let values = (of(Role::K), of(Role::V));
+    for (at, cell) in cells(bar, width, scale(bar), values).into_iter().enumerate() {
+        let (sign, style) = drawn(cell, theme, view.figure);
+        let style = if stale { theme.dim() } else { style };
+        let x = left + u16::try_from(at).unwrap_or(0);
+        text(buf, area, x, y, &sign.to_string(), style);
+    }
+    text(buf, area, left + width, y, &theme.edge().to_string(), theme.dim());
+    let capacity = bar.capacity.map(|capacity| short(capacity, view)).unwrap_or_default();
+    text(buf, area, left + width + 2, y, &capacity, theme.strong());
+}
+
+fn drawn(cell: CellOf, theme: Theme, figure: Figure) -> (char, Style) {
+    let lit = |part: Part| match figure {
+        Figure::Part(own) if own == part => theme.part(part).add_modifier(ratatui::style::Modifier::REVERSED),
+        Figure::Part(_) | Figure::Cache | Figure::Layer(_) => theme.part(part),
+    };
+    match cell {
+        CellOf::Part(part, value) => (theme.fill(part, value), lit(part)),
+        CellOf::Waste(part) => (theme.waste(), lit(part)),
+        CellOf::Room => (theme.room(), theme.part(Part::Full)),
+        CellOf::Withheld => (theme.withheld(), theme.dim()),
+        CellOf::Free => (' ', Style::new()),
+        CellOf::Over => (theme.excess(), theme.over()),
+    }
+}
+
+/// Where the alternative under the cursor would end.
+fn end_of(ghost: &Bar, (area, y): (Rect, u16), (left, width): (u16, u16), theme: Theme, buf: &mut Buffer) {
+    let capacity = ghost.capacity.map_or(0, Bytes::get).max(1);
+    let kept = ghost.segments.iter().filter(|s| s.part == Part::KeptFree).map(|s| s.bytes.get()).sum::<u64>();
+    let used = ghost.used().get().saturating_sub(kept).min(capacity);
+    let at = u128::from(used) * u128::from(width) / u128::from(capacity);
+    let x = left + u16::try_from(at).unwrap_or(width).min(width.saturating_sub(1));
+    text(buf, area, x, y, &theme.marker().to_string(), theme.part(Part::Compressed));
+}
+
+/// The parts in order, with their bytes.
+fn legend(
+    bar: &Bar,
+    view: View,
+    (area, y): (Rect, u16),
+    left: u16,
+    (theme, more): (Theme, Option<String>),
+    buf: &mut Buffer,
+) {
+    let mut x = left;
+    for segment in &bar.segments {
+        let lit = view.figure == Figure::Part(segment.part);
+        let style = if lit { theme.selected() } else { theme.dim() };
+        x = text(buf, area, x, y, segment.part.label(), style) + 1;
+        let bytes = short(segment.bytes, view);
+        x = text(buf, area, x, y, &bytes, theme.part(segment.part));
+        if segment.waste > Bytes::ZERO && segment.waste.get() * 200 > segment.bytes.get() {
+            x = text(buf, area, x, y, &format!(" ({} padding)", short(segment.waste, view)), theme.dim());
+        }
+        x += 3;
+    }
+    let mut put = |label: &str, bytes: String, style: Style| {
+        x = text(buf, area, x, y, label, theme.dim()) + 1;
+        x = text(buf, area, x, y, &bytes, style) + 3;
+    };
+    if let Some(room) = bar.pool_free.filter(|room| *room > Bytes::ZERO) {
+        put("room for more", short(room, view), Style::new());
+    }
+    if bar.withheld > Bytes::ZERO {
+        put("left alone", short(bar.withheld, view), Style::new());
+    }
+    match bar.free {
+        Some(free) if free < 0 => put("over", short(Bytes::new(free.unsigned_abs()), view), theme.over()),
+        Some(free) => put("free", short(Bytes::new(free.unsigned_abs()), view), Style::new()),
+        None => {}
+    }
+    if let Some(more) = more {
+        text(buf, area, x.saturating_sub(3), y, &more, theme.dim());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kvplan_core::planner::view::memory::Segment;
+    use proptest::prelude::*;
+
+    fn bar(parts: &[(Part, u64, u64)], capacity: u64) -> Bar {
+        let segment = |&(part, bytes, waste): &(Part, u64, u64)| Segment {
+            part,
+            bytes: Bytes::new(bytes),
+            waste: Bytes::new(waste),
+        };
+        let segments = parts.iter().map(segment).collect();
+        Bar {
+            name: "d".into(),
+            capacity: Some(Bytes::new(capacity)),
+            segments,
+            free: None,
+            withheld: Bytes::ZERO,
+            pool_free: None,
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_few_bytes_still_has_a_cell() {
+        let bar = bar(&[(Part::Weights, 900, 0), (Part::State, 1, 0), (Part::KeptFree, 1, 0)], 1000);
+        let cells = cells(&bar, 50, 1000, (1, 1));
+        assert_eq!(cells.len(), 50);
+        assert!(cells.contains(&CellOf::Part(Part::State, false)));
+        assert_eq!(cells.last(), Some(&CellOf::Part(Part::KeptFree, false)));
+    }
+
+    #[test]
+    fn what_is_beyond_the_capacity_is_crossed() {
+        let bar = bar(&[(Part::Weights, 1500, 0)], 1000);
+        let cells = cells(&bar, 30, scale(&bar), (1, 1));
+        assert_eq!(cells.iter().filter(|cell| **cell == CellOf::Over).count(), 10);
+    }
+
+    proptest! {
+        #[test]
+        fn a_bar_is_as_wide_as_its_place(
+            weights in 0..1u64 << 50, kv in 0..1u64 << 50, waste in 0..1u64 << 40, kept in 0..1u64 << 40,
+            capacity in 1..1u64 << 50, width in 10..300u16,
+        ) {
+            let bar = bar(&[(Part::Weights, weights, 0), (Part::Full, kv, waste.min(kv)), (Part::KeptFree, kept, 0)], capacity);
+            prop_assert_eq!(cells(&bar, width, scale(&bar), (kv, kv)).len(), usize::from(width));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Choosing from a list: type to search, arrows to move, Enter to take.
+
+use super::command::Command;
+use kvplan_core::planner::{Action, Field};
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+
+/// What taking an item does.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Take {
+    /// An action of the planner.
+    Do(Box<Action>),
+    /// Typing a number.
+    Type(Field),
+    /// A command.
+    Run(Command),
+}
+
+/// One thing to choose.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Item {
+    /// What is read, and searched.
+    pub(crate) label: String,
+    /// What else is known of it.
+    pub(crate) detail: String,
+    /// Searched but not shown: aliases.
+    pub(crate) also: String,
+    /// What choosing it does.
+    pub(crate) take: Take,
+}
+
+/// A list being searched.
+#[derive(Debug, Clone)]
+pub(crate) struct Picker {
+    /// What is chosen.
+    pub(crate) title: &'static str,
+    items: Vec<Item>,
+    /// What was typed.
+    pub(crate) query: String,
+    /// Indices of the items that match, the best first.
+    found: Vec<usize>,
+    /// The place in `found`.
+    pub(crate) cursor: usize,
+}
+
+impl Picker {
+    /// A list, all of it found, the cursor on what is set.
+    pub(crate) fn new(title: &'static str, items: Vec<Item>, current: Option<&str>) -> Self {
+        let found = (0..items.len()).collect();
+        let at = current.and_then(|current| items.iter().position(|item| item.label == current));
+        Self { title, items, query: String::new(), found, cursor: at.unwrap_or(0) }
+    }
+
+    /// What matches, the best first.
+    pub(crate) fn found(&self) -> impl Iterator<Item = &Item> {
+        self.found.iter().filter_map(|at| self.items.get(*at))
+    }
+
+    /// How many match.
+    pub(crate) const fn count(&self) -> usize {
+        self.found.len()
+    }
+
+    /// The item under the cursor.
+    pub(crate) fn chosen(&self) -> Option<&Item> {
+        self.found.get(self.cursor).and_then(|at| self.items.get(*at))
+    }
+
+    /// Types or deletes a letter.
+    pub(crate) fn edit(&mut self, letter: Option<char>) {
+        match letter {
+            Some(letter) => self.query.push(letter),
+            None => drop(self.query.pop()),
+        }
+        self.search();
+    }
+
+    /// Moves the cursor.
+    pub(crate) fn step(&mut self, by: isize) {
+        let last = self.found.len().saturating_sub(1);
+        self.cursor = self.cursor.saturating_add_signed(by).min(last);
+    }
+
+    fn search(&mut self) {
+        self.cursor = 0;
+        if self.query.is_empty() {
+            self.found = (0..self.items.len()).collect();
+            return;
+        }
+        let mut matcher = Matcher::new(Config::DEFAULT);
+        let pattern = Pattern::parse(&self.query, CaseMatching::Ignore, Normalization::Smart);
+        let mut buffer = Vec::new();
+        let mut scored: Vec<(u32, usize, usize)> = self
+            .items
+            .iter()
+            .enumerate()
+            .filter_map(|(at, item)| {
+                let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher);
+                let own = score(&item.label);
+                // An alias or a name finds the item, behind those found by their id.
+                let other = score(&item.also).max(score(&item.detail)).map(|score| score / 2);
+                own.max(other).map(|score| (score, item.label.len(), at))
+            })
+            .collect();
+        // Of equal matches the shortest name is the base model.
+        scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        self.found = scored.into_iter().map(|(_, _, at)| at).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::screen::lists;
+
+    fn found(mut picker: Picker, query: &str) -> String {
+        query.chars().for_each(|letter| picker.edit(Some(letter)));
+        picker.chosen().map(|item| item.label.clone()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_few_letters_find_the_base_model_and_an_alias_finds_its_own() {
+        let models = || lists::models(None);
+        assert_eq!(found(models(), "qwen3.6-27b"), "qwen3.6-27b");
+        assert_eq!(found(models(), "gptoss20"), "gpt-oss-20b");
+        assert_eq!(found(models(), "Qwen3.6-27B"), "qwen3.6-27b");
+        assert_eq!(found(models(), "meta-llama/Llama-3.1-8B"), "llama-3.1-8b");
+        assert_eq!(found(models(), "zzqqzz"), "");
+    }
+
+    #[test]
+    fn a_device_is_found_as_it_is_spoken_of() {
+        assert_eq!(found(lists::devices(&[]), "5090"), "rtx-5090");
+        assert_eq!(found(lists::devices(&[]), "geforce 4090"), "rtx-4090");
+    }
+
+    #[test]
+    fn the_cursor_stays_in_the_list() {
+        let mut picker = lists::models(Some("qwen3-8b"));
+        assert_eq!(picker.chosen().map(|item| item.label.as_str()), Some("qwen3-8b"));
+        picker.step(-10_000);
+        assert_eq!(picker.cursor, 0);
+        picker.step(10_000);
+        assert_eq!(picker.cursor, picker.count() - 1);
+    }
+}

@@ -1,0 +1,334 @@
+//! The planner driven by keys and looked at: what is on the screen, what a key does, and that nothing panics.
+
+use super::app::{App, Deed, Mode};
+use super::command::{Bindings, Command};
+use super::first;
+use super::layout;
+use super::mouse;
+use super::panel;
+use super::theme::{Palette, Theme};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use kvplan_core::plan::{HardwareEntry, Request, plan};
+use kvplan_core::planner::view::headline::Word;
+use kvplan_core::planner::{Action, Field, Figure, Lens, State, Tab, link};
+use kvplan_core::unit::{Bytes, grouped};
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Rect;
+use serde_json::json;
+use strum::IntoEnumIterator as _;
+
+fn hardware() -> Vec<HardwareEntry> {
+    serde_json::from_value(
+        json!([{ "device": "rtx-5090" }, { "device": "cpu", "memory_bytes": 64_u64 << 30 }]),
+    )
+    .unwrap()
+}
+
+/// The example's request.
+fn example() -> Request {
+    static EXAMPLE: std::sync::LazyLock<Request> = std::sync::LazyLock::new(|| first::request(hardware()));
+    EXAMPLE.clone()
+}
+
+fn app() -> App {
+    App::new(State::of(example()), Theme::of(Palette::None, false), Bindings::default())
+}
+
+/// A planner of a request. Engines are its alternatives: they are soon computed, and hundreds of these are made.
+fn of(request: Request) -> App {
+    let mut state = State::of(request);
+    state.view.lens = Lens::Engines;
+    App::new(state, Theme::of(Palette::None, false), Bindings::default())
+}
+
+/// The screen as text.
+fn screen(app: &mut App, width: u16, height: u16) -> String {
+    app.compact = layout::is_compact(Rect::new(0, 0, width, height));
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| panel::render(app, frame.area(), frame.buffer_mut())).unwrap();
+    super::svg::text(terminal.backend().buffer())
+}
+
+/// Keys as they are written: names in angle brackets, letters as they are.
+fn press(app: &mut App, keys: &str) -> Vec<Deed> {
+    let mut deeds = Vec::new();
+    let mut rest = keys;
+    while let Some(first) = rest.chars().next() {
+        let (code, length) = match rest.strip_prefix('<').and_then(|tail| tail.split_once('>')) {
+            Some((name, _)) => {
+                let code = match name {
+                    "Enter" => KeyCode::Enter,
+                    "Esc" => KeyCode::Esc,
+                    "Up" => KeyCode::Up,
+                    "Down" => KeyCode::Down,
+                    "Left" => KeyCode::Left,
+                    "Right" => KeyCode::Right,
+                    "PgUp" => KeyCode::PageUp,
+                    "PgDn" => KeyCode::PageDown,
+                    "Tab" => KeyCode::Tab,
+                    "F1" => KeyCode::F(1),
+                    "F2" => KeyCode::F(2),
+                    "F3" => KeyCode::F(3),
+                    "F4" => KeyCode::F(4),
+                    other => panic!("no key {other}"),
+                };
+                (code, name.len() + 2)
+            }
+            None => (KeyCode::Char(first), first.len_utf8()),
+        };
+        deeds.extend(app.key(KeyEvent::new(code, KeyModifiers::NONE)));
+        rest = &rest[length..];
+    }
+    deeds
+}
+
+#[test]
+fn ascii_is_ascii_on_every_screen() {
+    let mut app = app();
+    app.theme = Theme::of(Palette::None, true);
+    for keys in ["", "<Tab>", "<F2>", "<F3>", "<F4>", "<F1>?", "<Esc>d", "<Esc>o"] {
+        press(&mut app, keys);
+        let shown = screen(&mut app, 120, 40);
+        let odd: Vec<char> = shown.chars().filter(|c| !c.is_ascii()).collect();
+        assert!(odd.is_empty(), "{keys}: {odd:?}");
+    }
+}
+
+#[test]
+fn a_person_types_a_context_and_takes_it_back() {
+    let mut app = app();
+    let before = app.planner.state().clone();
+    press(&mut app, "c96k<Enter>");
+    assert_eq!(app.planner.state().request.context, Some(98_304));
+    press(&mut app, "4096<Enter>");
+    assert_eq!(app.planner.state().request.context, Some(4096));
+    press(&mut app, "uu");
+    assert_eq!(app.planner.state().request, before.request);
+    press(&mut app, "U");
+    assert_eq!(app.planner.state().request.context, Some(98_304));
+}
+
+#[test]
+fn held_arrows_are_one_step_and_a_stop_says_its_name() {
+    let mut app = app();
+    let before = app.planner.state().clone();
+    press(&mut app, "<Left><Left><Left><Left>");
+    press(&mut app, "u");
+    assert_eq!(app.planner.state().request, before.request);
+    for _ in 0..20 {
+        press(&mut app, "<PgUp>");
+        if app.said.as_deref().is_some_and(|said| said.contains("the model's own limit")) {
+            return;
+        }
+    }
+    panic!("the model's limit was never named: {:?}", app.said);
+}
+
+#[test]
+fn the_largest_context_fits_and_says_what_bounds_it() {
+    let mut app = app();
+    press(&mut app, "wQ6_K<Enter>=");
+    let plan = app.answers.plan.as_ref().unwrap();
+    assert_eq!(Some(plan.context.get()), plan.fit.max_context);
+    assert!(app.said.as_deref().unwrap().contains("memory runs out"), "{:?}", app.said);
+}
+
+#[test]
+fn which_weights_and_cache_reach_200k_is_read_from_the_first_screen_and_taken_by_enter() {
+    let mut app = app();
+    let shown = screen(&mut app, 120, 40);
+    for word in ["Q8_0", "Q6_K", "Q4_K_M", "q8_0", "262,144="] {
+        assert!(shown.contains(word), "{word} is not on the first screen:\n{shown}");
+    }
+    let before = app.planner.state().request.weights.clone();
+    press(&mut app, "<Up>");
+    assert!(app.preview.is_some());
+    press(&mut app, "<Enter>");
+    assert_ne!(app.planner.state().request.weights, before);
+    assert!(app.answers.plan.is_ok() && app.preview.is_none());
+}
+
+#[test]
+fn over_a_digit_takes_a_way_out() {
+    let mut app = app();
+    press(&mut app, "wBF16<Enter>");
+    assert_eq!(app.answers.headline.word, Word::Over);
+    assert!(!app.answers.fixes.is_empty());
+    press(&mut app, "1");
+    assert!(matches!(app.answers.headline.word, Word::Fits | Word::Barely), "{:?}", app.answers.headline);
+    press(&mut app, "u");
+    assert_eq!(app.answers.headline.word, Word::Over);
+}
+
+#[test]
+fn a_refused_plan_keeps_the_last_one_greyed_and_is_no_dead_end() {
+    let mut app = app();
+    app.act(Action::EngineOption { name: "flash_attn".into(), value: Some("off".into()) });
+    press(&mut app, "vq8_0<Enter>");
+    assert_eq!(app.answers.headline.word, Word::Refused);
+    assert!(app.answers.plan.is_err() && app.answers.last.is_some());
+    press(&mut app, "1");
+    assert!(app.answers.plan.is_ok());
+}
+
+#[test]
+fn copying_gives_what_can_be_run_and_what_can_be_reopened() {
+    let mut app = app();
+    let copied = |deeds: Vec<Deed>| match deeds.as_slice() {
+        [Deed::Copy { text, .. }] => text.clone(),
+        other => panic!("{other:?}"),
+    };
+    let command = copied(press(&mut app, "y"));
+    assert!(command.contains("llama-server") && command.contains("-c 131072"), "{command}");
+    let state = copied(press(&mut app, "Y"));
+    assert_eq!(link::read(&state).unwrap().state.request, app.planner.state().request);
+    let json = copied(press(&mut app, "J"));
+    assert_eq!(Request::parse(json.as_bytes()).unwrap(), app.planner.state().request);
+    assert_eq!(press(&mut app, "q"), [Deed::Quit]);
+}
+
+#[test]
+fn the_palette_does_what_it_finds() {
+    let mut app = app();
+    press(&mut app, "?GiB or GB<Enter>");
+    assert_eq!(app.planner.state().view.units, kvplan_core::planner::Units::GB);
+}
+
+#[test]
+fn a_pointer_lights_a_part_takes_a_cell_and_drags_the_context() {
+    let mut app = app();
+    let area = Rect::new(0, 0, 120, 40);
+    let at = layout::areas(area, app.answers.bars.len(), app.pane);
+    let event = |kind, column, row| MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
+    let down = MouseEventKind::Down(MouseButton::Left);
+    mouse::mouse(&mut app, event(down, 14, at.memory.y + 1), area);
+    assert!(matches!(app.planner.state().view.figure, Figure::Part(_)));
+    let before = app.planner.state().request.context;
+    let drag = MouseEventKind::Drag(MouseButton::Left);
+    for x in [30, 31, 32] {
+        mouse::mouse(&mut app, event(drag, at.curve.x + x, at.curve.y + 4), area);
+    }
+    assert_ne!(app.planner.state().request.context, before);
+    mouse::mouse(&mut app, event(MouseEventKind::Up(MouseButton::Left), 0, 0), area);
+    press(&mut app, "u");
+    assert_eq!(app.planner.state().request.context, before);
+    let row = at.table.y + 3;
+    let x = (at.table.x..at.table.x + at.table.width)
+        .find(|x| {
+            mouse::mouse(&mut app, event(down, *x, row), area);
+            app.cursor.is_some()
+        })
+        .unwrap();
+    assert!(x > at.table.x);
+    mouse::mouse(&mut app, event(down, 20, 0), area);
+    assert_eq!(app.planner.state().view.tab, Tab::Compare);
+}
+
+/// A key a person may press, at random.
+fn keys() -> impl Strategy<Value = KeyEvent> {
+    let named = proptest::sample::select(vec![
+        KeyCode::Enter,
+        KeyCode::Esc,
+        KeyCode::Up,
+        KeyCode::Down,
+        KeyCode::Left,
+        KeyCode::Right,
+        KeyCode::PageUp,
+        KeyCode::PageDown,
+        KeyCode::Tab,
+        KeyCode::BackTab,
+        KeyCode::Backspace,
+        KeyCode::F(1),
+        KeyCode::F(2),
+    ]);
+    let letters = proptest::char::range('!', '~').prop_map(KeyCode::Char);
+    prop_oneof![2 => named, 3 => letters].prop_map(|code| KeyEvent::new(code, KeyModifiers::NONE))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_keys_make_it_panic_and_undo_brings_the_beginning_back(
+        keys in proptest::collection::vec(keys(), 0..12), width in 10..220u16, height in 4..70u16,
+    ) {
+        let mut app = of(example());
+        let first = app.planner.state().request.clone();
+        for key in keys {
+            app.key(key);
+            app.said = None;
+        }
+        let _ = screen(&mut app, width, height);
+        app.mode = Mode::Browse;
+        while app.planner.steps().0 > 0 {
+            app.run(Command::Undo);
+        }
+        prop_assert_eq!(&app.planner.state().request, &first);
+    }
+
+    #[test]
+    fn the_figures_on_the_screen_are_those_of_the_command_line(
+        context in 1_000..250_000u64, sequences in 1..5u64, weights in proptest::sample::select(vec!["Q8_0", "Q6_K", "Q4_K_M"]),
+        codec in proptest::sample::select(vec!["f16", "q8_0", "q4_0"]),
+        model in proptest::sample::select(vec!["qwen3.6-27b", "gemma-3-12b", "gpt-oss-20b", "qwen3-8b"]),
+    ) {
+        let asked = json!({ "model": model, "engine": { "name": "llama.cpp" }, "context": context, "sequences": sequences,
+            "cache": { "kv": codec }, "weights": { "format": weights }, "hardware": [{ "device": "rtx-5090" }] });
+        let asked = Request::from_value(&asked).unwrap();
+        let mut app = of(asked.clone());
+        let plan = plan(&asked);
+        let shown = screen(&mut app, 160, 50);
+        match plan {
+            Ok(plan) => {
+                let size = |bytes: Bytes| kvplan_core::unit::Binary(bytes).to_string();
+                let spare = Bytes::new(plan.fit.spare_bytes.unwrap().unsigned_abs());
+                prop_assert!(shown.contains(&size(spare)), "{} is not in\n{}", size(spare), shown);
+                prop_assert!(shown.contains(&grouped(plan.context.get())));
+                prop_assert_eq!(app.number(Field::Sequences), sequences);
+                let cache = format!("cache = {}", size(plan.kv.allocated_bytes));
+                prop_assert!(shown.contains(&cache), "{} is not in\n{}", cache, shown);
+            }
+            Err(_) => prop_assert!(app.answers.plan.is_err()),
+        }
+    }
+}
+
+#[test]
+fn every_command_is_harmless_from_every_tab() {
+    for tab in Tab::iter() {
+        let mut app = of(example());
+        for command in Command::iter() {
+            app.mode = Mode::Browse;
+            app.act(Action::Tab(tab));
+            app.run(command);
+            let _ = screen(&mut app, 120, 40);
+            let _ = screen(&mut app, 80, 24);
+        }
+    }
+}
+
+#[test]
+fn a_real_log_becomes_the_request_with_its_figures_beside_the_plans() {
+    let log = include_str!("../../../../tests/data/logs/llama.cpp-8164-gpt-oss-20b.log");
+    let mut app = app();
+    let opened = super::open::understood(log, &app.planner.state().request);
+    app.opened(opened);
+    let shown = screen(&mut app, 120, 40);
+    assert!(shown.contains("printed") && shown.contains("planned") && shown.contains("equal"), "{shown}");
+    press(&mut app, "<Esc>");
+    assert!(app.answers.plan.is_ok(), "{:?}", app.answers.headline);
+}
+
+#[test]
+fn a_config_that_is_not_understood_is_named_and_nothing_else_changes() {
+    let mut app = app();
+    let before = app.planner.state().clone();
+    let config = r#"{"model_type": "nobody_knows", "num_hidden_layers": 2, "hidden_size": 64}"#;
+    let Some(Deed::Open(text)) = app.paste(config) else { panic!("a pasted text is opened") };
+    let opened = super::open::understood(&text, &app.planner.state().request);
+    app.opened(opened);
+    assert!(app.said.as_deref().unwrap().contains("nobody_knows"), "{:?}", app.said);
+    assert_eq!(*app.planner.state(), before);
+}
