@@ -84,13 +84,25 @@ pub(super) fn count(r: &Reader<'_, '_>) -> Result<u64, PlanError> {
 
 /// Adds experts, router, and shared experts.
 pub(super) fn experts(r: &Reader<'_, '_>, moe: &Moe, b: &mut Build) -> Result<(), PlanError> {
-    let (hidden, count) = (r.hidden()?, count(r)?);
-    used(r)?;
     let width = match r.first_number(WIDTH) {
         Some(width) => width,
         None => r.need("intermediate_size")?,
     };
-    b.linear("ffn_gate_inp", hidden, count, moe.biased);
+    routed(r, moe, r.hidden()?, width, b)?;
+    shared(r, moe, width, b)
+}
+
+/// Adds a router over the layer's width, and experts of `width` from and to vectors of `from`.
+pub(super) fn routed(
+    r: &Reader<'_, '_>,
+    moe: &Moe,
+    from: u64,
+    width: u64,
+    b: &mut Build,
+) -> Result<(), PlanError> {
+    let count = count(r)?;
+    used(r)?;
+    b.linear("ffn_gate_inp", r.hidden()?, count, moe.biased);
     if r.flag(moe.correction)? {
         b.vector("exp_probs_b", count);
     }
@@ -101,10 +113,15 @@ pub(super) fn experts(r: &Reader<'_, '_>, moe: &Moe, b: &mut Build) -> Result<()
         }
     };
     if moe.gated {
-        stack("ffn_gate_exps", hidden, width);
+        stack("ffn_gate_exps", from, width);
     }
-    stack("ffn_up_exps", hidden, width);
-    stack("ffn_down_exps", width, hidden);
+    stack("ffn_up_exps", from, width);
+    stack("ffn_down_exps", width, from);
+    Ok(())
+}
+
+/// Adds the experts that every token reads.
+fn shared(r: &Reader<'_, '_>, moe: &Moe, width: u64, b: &mut Build) -> Result<(), PlanError> {
     match moe.shared {
         SharedExperts::None => {}
         SharedExperts::One => dense(r, "_shexp", width, b)?,
@@ -117,7 +134,7 @@ pub(super) fn experts(r: &Reader<'_, '_>, moe: &Moe, b: &mut Build) -> Result<()
         },
         SharedExperts::Gated(key) => {
             dense(r, "_shexp", r.need(key)?, b)?;
-            b.vector("ffn_gate_inp_shexp", hidden);
+            b.vector("ffn_gate_inp_shexp", r.hidden()?);
         }
     }
     Ok(())

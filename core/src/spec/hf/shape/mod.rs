@@ -8,6 +8,7 @@ mod build;
 mod families;
 mod ffn;
 mod guard;
+mod hybrid;
 mod law;
 mod mixers;
 
@@ -18,6 +19,7 @@ use crate::spec::file::RunBody;
 use crate::spec::layer::Mixer;
 use crate::spec::shape::{ROPE_TABLE, Shape, Tensors, is_routed};
 use build::Build;
+use hybrid::Hybrid;
 use law::{Flag, Law, Mtp, Norms};
 use serde_json::Value;
 
@@ -36,7 +38,8 @@ pub(super) fn import(
         PlanError::unsupported("model_type", message)
     };
     let family = family.ok_or_else(|| unknown("without model_type"))?;
-    let law = families::law(family).ok_or_else(|| unknown(family))?;
+    let hybrid = Hybrid::of(family);
+    let law = hybrid.map(Hybrid::law).or_else(|| families::law(family)).ok_or_else(|| unknown(family))?;
     for body in layers.trunk.iter().chain(&layers.mtp) {
         let largest = match body {
             RunBody::One(mixer) => mixer.largest(),
@@ -47,7 +50,7 @@ pub(super) fn import(
             return Err(PlanError::invalid("", format!("a dimension of {largest} is of no model")));
         }
     }
-    let reader = Reader { outer, fields, family, law };
+    let reader = Reader { outer, fields, family, hybrid, law };
     let shape = reader.shape(layers)?;
     if shape.experts_used.is_some() {
         // The width of the dense layers this model does not have.
@@ -67,13 +70,14 @@ struct Reader<'f, 'a> {
     outer: &'f Fields<'a>,
     fields: &'f Fields<'a>,
     family: &'static str,
+    hybrid: Option<Hybrid>,
     law: Law,
 }
 
 impl<'a> Reader<'_, 'a> {
     fn shape(&self, layers: &Layers) -> Result<Shape, PlanError> {
         let mut shape = Shape { tied: self.tied()?, ..Shape::default() };
-        shape.model = self.outside(shape.tied)?;
+        shape.model = self.outside(shape.tied, layers.trunk.len())?;
         let too_many = || PlanError::invalid("layers", "more kinds of layer than fit");
         for (i, body) in layers.trunk.iter().enumerate() {
             let kind = shape.kind(self.layer(i, body)?).ok_or_else(too_many)?;
@@ -113,7 +117,7 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// Embeddings, output norm and head.
-    fn outside(&self, tied: bool) -> Result<Tensors, PlanError> {
+    fn outside(&self, tied: bool, layers: usize) -> Result<Tensors, PlanError> {
         let (hidden, law) = (self.hidden()?, self.law);
         let vocab = self.vocab()?;
         let mut b = Build::default();
@@ -136,6 +140,9 @@ impl<'a> Reader<'_, 'a> {
         if self.flag(law.head_bias)? {
             b.vector("output.bias", vocab);
         }
+        if let Some(hybrid) = self.hybrid {
+            hybrid.outside(self, layers, &mut b)?;
+        }
         Ok(b.done())
     }
 
@@ -154,6 +161,10 @@ impl<'a> Reader<'_, 'a> {
 
     fn layer(&self, index: usize, body: &RunBody) -> Result<Tensors, PlanError> {
         let mut b = Build::default();
+        if let Some(hybrid) = self.hybrid {
+            hybrid.layer(self, index, body, &mut b)?;
+            return Ok(b.done());
+        }
         match body {
             RunBody::One(mixer) => mixers::add(self, mixer, &mut b)?,
             RunBody::None | RunBody::Hybrid { .. } | RunBody::Pattern { .. } => {
