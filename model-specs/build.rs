@@ -14,8 +14,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         "/// The day of the newest record, `YYYY-MM-DD`.\npub static DATE: &str = {:?};\n",
         models.max(devices)
     );
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("date.rs"), code)?;
+    let out = env::var("OUT_DIR")?;
+    fs::write(Path::new(&out).join("date.rs"), code)?;
+    fs::write(Path::new(&out).join("efficiencies.json"), efficiencies()?)?;
     Ok(())
+}
+
+/// The fitted figures of speed, as JSON.
+fn efficiencies() -> Result<String, Box<dyn Error>> {
+    let file = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("speed/efficiencies.toml");
+    println!("cargo::rerun-if-changed={}", file.display());
+    let record: toml::Table = fs::read_to_string(&file)?.parse()?;
+    Ok(serde_json::to_string(&record)?)
 }
 
 /// Writes `$OUT_DIR/{folder}.rs` with the two tables; the newest record's day.

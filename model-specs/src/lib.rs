@@ -12,8 +12,8 @@ pub struct Entry {
     pub json: &'static str,
 }
 
-/// Efficiencies fitted to published speed measurements, TOML.
-pub static EFFICIENCIES: &str = include_str!("../speed/efficiencies.toml");
+/// Efficiencies fitted to published speed measurements (`speed/efficiencies.toml`), as JSON.
+pub static EFFICIENCIES: &str = include_str!(concat!(env!("OUT_DIR"), "/efficiencies.json"));
 
 include!(concat!(env!("OUT_DIR"), "/models.rs"));
 include!(concat!(env!("OUT_DIR"), "/hardware.rs"));

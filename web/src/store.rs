@@ -134,6 +134,7 @@ impl Store {
             | Action::Engine(_)
             | Action::EngineOption { .. }
             | Action::Cache { .. }
+            | Action::Largest(_)
             | Action::Settle
             | Action::Weights(_)
             | Action::Devices(_)

@@ -64,7 +64,7 @@ pub struct Interval {
 }
 
 impl Coefficients {
-    /// Reads them.
+    /// Reads the file that the fit writes, TOML.
     ///
     /// # Errors
     /// `invalid`, with the line in the message.
@@ -88,6 +88,7 @@ pub fn coefficients() -> Result<&'static Coefficients, PlanError> {
     if let Some(parsed) = PARSED.get() {
         return Ok(parsed);
     }
-    let parsed = Coefficients::parse(EFFICIENCIES)?;
+    let parsed: Coefficients =
+        serde_json::from_str(EFFICIENCIES).map_err(|e| PlanError::invalid("speed", e.to_string()))?;
     Ok(PARSED.get_or_init(|| parsed))
 }
