@@ -4,7 +4,7 @@
 use crate::first;
 use crate::store::{Store, said};
 use kvplan_core::plan::Request;
-use kvplan_core::planner::{Planner, State, link};
+use kvplan_core::planner::{Field, Planner, State, link};
 use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 
@@ -45,7 +45,7 @@ fn noted(changes: &[String]) -> Option<String> {
 /// Writes every plan into the URL, and follows the browser's back and forward.
 pub(crate) fn follow(store: Store) {
     let arriving = StoredValue::new(true);
-    Effect::new(move |last: Option<(Request, Option<Request>)>| {
+    Effect::new(move |last: Option<Inputs>| {
         if store.dragging.get().is_some() {
             return last.unwrap_or_else(|| inputs(&store.planner.read_untracked()));
         }
@@ -72,13 +72,16 @@ pub(crate) fn follow(store: Store) {
     on_cleanup(move || back.remove());
 }
 
-fn inputs(planner: &Planner) -> (Request, Option<Request>) {
-    (planner.state().request.clone(), planner.state().pinned.as_deref().cloned())
+/// What makes a step: the request, plan A, the number kept at its largest.
+type Inputs = (Request, Option<Request>, Option<Field>);
+
+fn inputs(planner: &Planner) -> Inputs {
+    let state = planner.state();
+    (state.request.clone(), state.pinned.as_deref().cloned(), state.largest)
 }
 
 fn open(store: Store, state: State, note: Option<String>, arriving: StoredValue<bool>) {
     arriving.set_value(true);
-    store.largest.set(None);
     store.planner.update(|planner| {
         planner.open(state);
     });

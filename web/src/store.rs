@@ -2,7 +2,6 @@
 //! and nothing else.
 
 use kvplan_core::error::PlanError;
-use kvplan_core::fit::{Found, Unknown, largest};
 use kvplan_core::plan::{self, Plan, Request};
 use kvplan_core::planner::view::change;
 use kvplan_core::planner::view::curve::{Curve, curve};
@@ -49,7 +48,7 @@ pub(crate) struct Store {
     /// The number under the pointer.
     pub dragging: RwSignal<Option<Field>>,
     /// The number that is kept at its largest.
-    pub largest: RwSignal<Option<Field>>,
+    pub largest: Memo<Option<Field>>,
     /// A cell that is looked at and not taken.
     pub preview: RwSignal<Option<Request>>,
 }
@@ -118,7 +117,7 @@ impl Store {
             change,
             notice: RwSignal::new(None),
             dragging,
-            largest: RwSignal::new(None),
+            largest: Memo::new(move |_| planner.with(|p| p.state().largest)),
             preview: RwSignal::new(None),
         };
         store.keep_table();
@@ -127,33 +126,10 @@ impl Store {
 
     /// Lets an action happen; what it cannot do is said.
     pub(crate) fn act(self, action: Action) {
-        let (typed, walked) = match &action {
-            Action::Set { field, .. } | Action::Drag { field, .. } => (Some(*field), false),
-            Action::Undo | Action::Redo | Action::Adopt(_) => (None, true),
-            Action::Model(_)
-            | Action::Engine(_)
-            | Action::EngineOption { .. }
-            | Action::Cache { .. }
-            | Action::Largest(_)
-            | Action::Settle
-            | Action::Weights(_)
-            | Action::Devices(_)
-            | Action::Pin
-            | Action::Unpin
-            | Action::SwapPinned
-            | Action::Tab(_)
-            | Action::Lens(_)
-            | Action::Select(_)
-            | Action::Units(_)
-            | Action::ExactBytes(_) => (None, false),
-        };
         if let Action::Drag { field, .. } = &action {
             self.dragging.set(Some(*field));
         } else if self.dragging.get_untracked().is_some() {
             self.dragging.set(None);
-        }
-        if walked || typed.is_some() && typed == self.largest.get_untracked() {
-            self.largest.set(None);
         }
         match self.planner.try_update(|planner| planner.update(action)) {
             Some(Ok(effect)) => {
@@ -161,67 +137,9 @@ impl Store {
                 self.notice.set(
                     (!dropped.is_empty()).then(|| format!("Taken out, for they no longer apply: {dropped}.")),
                 );
-                if effect.inputs {
-                    self.solve();
-                }
             }
             Some(Err(error)) => self.notice.set(Some(said(&error))),
             None => {}
-        }
-    }
-
-    /// Keeps a number at its largest from now on.
-    pub(crate) fn keep_largest(self, field: Field) {
-        match self.most(field) {
-            Some(most) => {
-                self.act_keeping(field, most);
-                self.largest.set(Some(field));
-            }
-            None => self.notice.set(Some(format!("Nothing bounds the {}, or nothing fits.", field.label()))),
-        }
-    }
-
-    fn act_keeping(self, field: Field, most: u64) {
-        if self.planner.with_untracked(|p| field.get(&p.state().request)) != Some(most) {
-            let _effect =
-                self.planner.try_update(|planner| planner.update(Action::Set { field, to: Some(most) }));
-        }
-    }
-
-    /// After another input changed: the kept number follows, in the same step.
-    fn solve(self) {
-        let Some(field) = self.largest.get_untracked() else { return };
-        if let Some(most) = self.most(field) {
-            self.planner.update(|planner| planner.follow(field, most));
-        }
-    }
-
-    /// The largest value of a number that fits.
-    fn most(self, field: Field) -> Option<u64> {
-        match field {
-            Field::Context => {
-                let fit =
-                    self.answer.with_untracked(|answer| answer.as_ref().ok().map(|plan| plan.fit.clone()))?;
-                fit.max_context.filter(|most| *most > 0)
-            }
-            Field::Sequences => self.planner.with_untracked(|planner| {
-                let found =
-                    largest(&planner.state().request, planner.model().ok()?, Unknown::Sequences).ok()?;
-                found.found().and_then(Found::count)
-            }),
-            Field::EncoderTokens
-            | Field::Mtp
-            | Field::InUse
-            | Field::KeepFree
-            | Field::TypicalContext
-            | Field::SharedPrefix
-            | Field::GpuLayers
-            | Field::ExpertLayersOnHost
-            | Field::TensorParallel
-            | Field::PipelineParallel
-            | Field::DataParallel
-            | Field::ExpertParallel
-            | Field::DecodeContextParallel => None,
         }
     }
 

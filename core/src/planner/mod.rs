@@ -202,16 +202,6 @@ impl Planner {
         Effect { inputs, ..Effect::default() }
     }
 
-    /// Lets a number follow the last change, in the same step: an undo takes both back. Nothing happens where the engine
-    /// has no such setting.
-    pub fn follow(&mut self, field: Field, to: u64) {
-        let mut next = self.state.request.clone();
-        if field.set(&mut next, Some(to)).is_ok() {
-            field::unshadow(&mut next, field, &mut Effect::default());
-            self.state.request = next;
-        }
-    }
-
     /// Shows another state, from a link or a file, as one step that can be undone.
     pub fn open(&mut self, state: State) -> Effect {
         let mut effect = Effect::default();

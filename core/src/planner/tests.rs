@@ -40,17 +40,6 @@ fn a_drag_is_one_step_and_typing_another() {
 }
 
 #[test]
-fn a_number_that_follows_a_change_is_taken_back_with_it() {
-    let mut planner = planner();
-    let before = planner.state().clone();
-    planner.update(Action::Cache { knob: Knob::K, codec: Some("q8_0".into()) }).unwrap();
-    planner.follow(Field::Context, 12_000);
-    assert_eq!(planner.plan().unwrap().context.get(), 12_000);
-    planner.update(Action::Undo).unwrap();
-    assert_eq!(*planner.state(), before);
-}
-
-#[test]
 fn an_undo_keeps_the_screen_and_a_redo_brings_the_numbers_back() {
     let mut planner = planner();
     planner.update(set(Field::Context, 4096)).unwrap();

@@ -24,7 +24,7 @@ pub(crate) fn largest(store: Store, field: Field) -> AnyView {
             type="button"
             aria-pressed=move || if kept() { "true" } else { "false" }
             title="Keeps it at the most that fits, until you set it"
-            on:click=move |_| store.keep_largest(field)
+            on:click=move |_| store.act(Action::Largest(field))
         >
             "= largest"
         </button>
