@@ -1,7 +1,7 @@
 //! Weights: parameters against published counts, bytes against published files and what llama.cpp loads.
 #![cfg(test)]
 
-use kvplan_core::plan::{ModelRef, Request, answer_line, plan_file};
+use kvplan_core::plan::{ModelRef, Request, answer_line, plan_model};
 use kvplan_core::spec::gguf::GgmlType;
 use kvplan_core::spec::tensors::{StoredType, Tensor, TensorTable};
 use kvplan_core::spec::{catalog, hf};
@@ -237,12 +237,13 @@ fn an_opened_files_weights_are_exact_and_its_experts_are_read_in_part() {
     let model = catalog::find("qwen3-30b-a3b").unwrap();
     let used = TableUse { layers: Some(48), experts_used: Some(8) };
     let file = weights::of_file(&table("qwen3-30b-a3b"), used).unwrap();
+    let model = model.clone().with_weights(file);
     let request: Request = serde_json::from_value(json!({
         "model": "qwen3-30b-a3b", "engine": { "name": "llama.cpp" }, "context": 4096,
         "hardware": [{ "device": "rtx-pro-6000-blackwell" }]
     }))
     .unwrap();
-    let plan = plan_file(model, Some(&file), &request).unwrap();
+    let plan = plan_model(&model, &request).unwrap();
     let shown = plan.weights.unwrap();
     assert_eq!((shown.bytes.get(), shown.basis.into()), (2 * 30_532_122_624, "exact"));
     // What a token reads is in 8 of 128 experts, and one row of the embedding.
@@ -252,6 +253,6 @@ fn an_opened_files_weights_are_exact_and_its_experts_are_read_in_part() {
     assert!(plan.speed.is_some(), "{:?}", plan.assumptions);
     // Weights that are asked for win over the file's.
     let other = Request { weights: Some(kvplan_core::plan::WeightsRequest::Bytes(7)), ..request };
-    assert_eq!(plan_file(model, Some(&file), &other).unwrap().weights.unwrap().bytes.get(), 7);
+    assert_eq!(plan_model(&model, &other).unwrap().weights.unwrap().bytes.get(), 7);
     assert!(matches!(other.model, ModelRef::Id(_)));
 }

@@ -24,7 +24,6 @@ use crate::error::PlanError;
 use crate::placement::Machine;
 use crate::spec::gguf::{Metadata, spec_file};
 use crate::spec::{ModelSpec, catalog, hf};
-use crate::weights::Weights;
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -56,7 +55,7 @@ impl Default for Detail {
 /// As [`plan`].
 pub fn plan_with(request: &Request, detail: Detail) -> Result<Plan, PlanError> {
     let model = resolve_model(&request.model)?;
-    plan_model_with(&model, request, detail, None)
+    plan_model_with(&model, request, detail)
 }
 
 /// Answers a request for a model that is already understood (the request's own `model` is not read).
@@ -64,42 +63,24 @@ pub fn plan_with(request: &Request, detail: Detail) -> Result<Plan, PlanError> {
 /// # Errors
 /// As [`plan`].
 pub fn plan_model(model: &ModelSpec, request: &Request) -> Result<Plan, PlanError> {
-    plan_model_with(model, request, Detail::default(), None)
+    plan_model_with(model, request, Detail::default())
 }
 
-/// Answers a request for a model that was read from a file with its weights, which are used where the request names none.
-///
-/// # Errors
-/// As [`plan`].
-pub fn plan_file(model: &ModelSpec, weights: Option<&Weights>, request: &Request) -> Result<Plan, PlanError> {
-    plan_model_with(model, request, Detail::default(), weights)
-}
-
-fn plan_model_with(
-    model: &ModelSpec,
-    request: &Request,
-    detail: Detail,
-    file: Option<&Weights>,
-) -> Result<Plan, PlanError> {
+fn plan_model_with(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, PlanError> {
     request.refuse_what_is_not_modelled()?;
     match &request.what_if {
-        None => answer(model, request, detail, file),
+        None => answer(model, request, detail),
         Some(what_if) => {
-            let mut plan = answer(&model.with_merged_projections()?, request, detail, file)?;
+            let mut plan = answer(&model.with_merged_projections()?, request, detail)?;
             plan.assumptions.push(Cow::Borrowed(what_if.projections.says()));
             Ok(plan)
         }
     }
 }
 
-fn answer(
-    model: &ModelSpec,
-    request: &Request,
-    detail: Detail,
-    file: Option<&Weights>,
-) -> Result<Plan, PlanError> {
+fn answer(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, PlanError> {
     let machine = Machine::of(&request.hardware, request.reserve)?;
-    let weights = request.weight_map_or(model, file)?;
+    let weights = request.weight_map(model)?;
     let case = request.case(model, &machine, weights.as_ref())?;
     let mut reservation = case.reserve()?;
     let mut placed = placed::place(&case, &mut reservation, detail)?;

@@ -7,7 +7,7 @@ use crate::explain::Basis;
 use crate::placement::WeightMap;
 use crate::spec::ModelSpec;
 use crate::unit::{Bytes, Overflow};
-use crate::weights::{self, Applied, WeightFormat, Weights};
+use crate::weights::{self, Applied, WeightFormat};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,17 +55,19 @@ impl WeightsShown {
 }
 
 impl Request {
-    /// The weights asked for, by layer as far as they are known.
+    /// The weights asked for, or else those of the file that the model was read from, by layer as far as they are known.
     ///
     /// # Errors
     /// `invalid` for an unknown format, `unsupported` where the model's tensors are not understood, `overflow`.
     pub fn weight_map(&self, model: &ModelSpec) -> Result<Option<WeightMap>, PlanError> {
         let blocks = model.layer_count() + model.mtp_count();
-        let Some(asked) = &self.weights else { return Ok(None) };
+        let mtp = usize::try_from(self.mtp).unwrap_or(usize::MAX);
+        let Some(asked) = &self.weights else {
+            return model.own_weights().map(|own| WeightMap::parts(own, mtp, blocks)).transpose();
+        };
         match (asked, asked.format()?) {
             (_, Some(format)) => {
                 let format = if self.is_llama_cpp() { in_gguf(format)? } else { format };
-                let mtp = usize::try_from(self.mtp).unwrap_or(usize::MAX);
                 WeightMap::parts(&weights::of(model, format)?, mtp, blocks).map(Some)
             }
             (WeightsRequest::Bytes(bytes), None) => {
@@ -73,22 +75,6 @@ impl Request {
                 Ok(Some(WeightMap { applied, ..WeightMap::whole(Bytes::new(*bytes), blocks)? }))
             }
             (WeightsRequest::Format(_), None) => Ok(None),
-        }
-    }
-
-    /// The weights asked for, or else those of an opened file.
-    pub(super) fn weight_map_or(
-        &self,
-        model: &ModelSpec,
-        file: Option<&Weights>,
-    ) -> Result<Option<WeightMap>, PlanError> {
-        match (self.weight_map(model)?, file) {
-            (Some(map), _) => Ok(Some(map)),
-            (None, None) => Ok(None),
-            (None, Some(weights)) => {
-                let mtp = usize::try_from(self.mtp).unwrap_or(usize::MAX);
-                WeightMap::parts(weights, mtp, model.layer_count() + model.mtp_count()).map(Some)
-            }
         }
     }
 

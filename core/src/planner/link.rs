@@ -11,7 +11,7 @@
 use super::Planner;
 use super::state::{State, View};
 use crate::error::{ErrorKind, PlanError};
-use crate::plan::{Request, plan};
+use crate::plan::{Request, WeightsRequest, plan};
 use form_urlencoded::Serializer;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ pub fn write(planner: &Planner) -> String {
     let state = planner.state();
     let mut line = Serializer::new(String::new());
     line.append_pair("v", &VERSION.to_string());
-    write_request("", &state.request, &mut line);
+    write_request("", &carried(planner), &mut line);
     if let Some(field) = state.largest {
         line.append_pair("largest", field.into());
     }
@@ -90,6 +90,16 @@ pub fn read(text: &str) -> Result<Opened, PlanError> {
     let request = request("state", &fields.rest())?;
     let changes = changes(&request, wrote, data, reserved);
     Ok(Opened { state: State { request, largest, pinned, view }, changes })
+}
+
+/// The request as a link carries it: an opened file's weights by their bytes, for the file stays where it is.
+fn carried(planner: &Planner) -> Request {
+    let mut request = planner.state().request.clone();
+    let own = planner.model().ok().and_then(crate::spec::ModelSpec::own_weights);
+    if let (None, Some(bytes)) = (&request.weights, own.and_then(|own| own.loaded().ok())) {
+        request.weights = Some(WeightsRequest::Bytes(bytes.get()));
+    }
+    request
 }
 
 fn request(outer: &str, value: &Value) -> Result<Request, PlanError> {

@@ -39,14 +39,26 @@ pub struct Planner {
     state: State,
     history: History,
     model: Result<Cow<'static, ModelSpec>, PlanError>,
+    files: Vec<OpenedFile>,
 }
+
+/// A model that was read from a file with its weights: what a link carries of it is its layers.
+#[derive(Debug, Clone)]
+struct OpenedFile {
+    asked: ModelRef,
+    model: ModelSpec,
+    path: String,
+}
+
+/// Opened files that are remembered, for undo and plan A.
+const FILES: usize = 8;
 
 impl Planner {
     /// A planner that opens on `state`.
     #[must_use]
     pub fn new(state: State) -> Self {
         let model = plan::resolve_model(&state.request.model);
-        Self { state, history: History::default(), model }
+        Self { state, history: History::default(), model, files: Vec::new() }
     }
 
     /// What is set and shown.
@@ -61,6 +73,14 @@ impl Planner {
     /// As [`plan::resolve_model`].
     pub fn model(&self) -> Result<&ModelSpec, &PlanError> {
         self.model.as_deref()
+    }
+
+    /// Where the file is that the model and its weights were read from; nothing where other weights are set.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        let request = &self.state.request;
+        let opened = self.files.iter().find(|file| file.asked == request.model)?;
+        request.weights.is_none().then_some(opened.path.as_str())
     }
 
     /// The plan of what is set.
@@ -164,7 +184,7 @@ impl Planner {
     fn keep_largest(&self, next: &mut State, asked: bool, effect: &mut Effect) -> Result<(), PlanError> {
         let Some(field) = next.largest else { return Ok(()) };
         let moved = next.request.model != self.state.request.model;
-        let model = if moved { plan::resolve_model(&next.request.model) } else { self.model.clone() };
+        let model = if moved { self.resolve(&next.request.model) } else { self.model.clone() };
         match model.and_then(|model| largest(&model, &next.request, field)) {
             Ok(most) => {
                 field.set(&mut next.request, Some(most))?;
@@ -190,14 +210,14 @@ impl Planner {
         let last = std::mem::replace(&mut self.state, next);
         self.history.push(last, burst);
         if moved {
-            self.model = plan::resolve_model(&self.state.request.model);
+            self.model = self.resolve(&self.state.request.model);
         }
     }
 
     fn walk(&mut self, step: impl FnOnce(&mut History, &mut State) -> bool) -> Effect {
         let inputs = step(&mut self.history, &mut self.state);
         if inputs {
-            self.model = plan::resolve_model(&self.state.request.model);
+            self.model = self.resolve(&self.state.request.model);
         }
         Effect { inputs, ..Effect::default() }
     }
@@ -209,12 +229,35 @@ impl Planner {
         effect
     }
 
-    /// Opens a model and keeps everything else.
+    /// Opens a model that was read from a file at `path`, planned with the file's own weights where it has any. Everything
+    /// else stays.
     ///
     /// # Errors
     /// As [`Planner::update`].
-    pub fn open_model(&mut self, model: ModelRef) -> Result<Effect, PlanError> {
-        self.update(Action::Model(model))
+    pub fn open_model(&mut self, model: ModelSpec, path: &str) -> Result<Effect, PlanError> {
+        let record = serde_json::to_value(model.record());
+        let record = record.map_err(|error| PlanError::invalid("model", error.to_string()))?;
+        let mut request = self.state.request.clone();
+        request.model = ModelRef::Spec(record);
+        if model.own_weights().is_some() {
+            request.weights = None;
+            self.files.retain(|file| file.asked != request.model);
+            self.files.truncate(FILES - 1);
+            let opened = OpenedFile { asked: request.model.clone(), model, path: path.to_owned() };
+            self.files.insert(0, opened);
+        }
+        let effect = self.update(Action::Adopt(Box::new(request)))?;
+        // Of another file of the same name the layers may be equal and the weights not.
+        self.model = self.resolve(&self.state.request.model);
+        Ok(Effect { inputs: true, ..effect })
+    }
+
+    /// The model of a request: an opened file's with its weights, or what the request names or carries.
+    fn resolve(&self, asked: &ModelRef) -> Result<Cow<'static, ModelSpec>, PlanError> {
+        match self.files.iter().find(|file| file.asked == *asked) {
+            Some(file) => Ok(Cow::Owned(file.model.clone())),
+            None => plan::resolve_model(asked),
+        }
     }
 }
 

@@ -191,6 +191,29 @@ fn a_carried_model_travels_in_the_link() {
     assert_eq!(link::read(&link::write(&Planner::new(state.clone()))).unwrap().state, state);
 }
 
+#[test]
+fn an_opened_file_is_planned_with_its_own_weights_and_its_link_carries_their_bytes() {
+    let model = plan::resolve_model(&ModelRef::Id("qwen3-8b".into())).unwrap();
+    let own = crate::weights::of(&model, WeightFormat::parse("Q8_0").unwrap()).unwrap();
+    let bytes = own.loaded().unwrap();
+    let mut planner = planner();
+    planner.update(Action::Weights(Some(WeightsRequest::Format("Q4_K_M".into())))).unwrap();
+    let before = planner.state().clone();
+    planner.open_model(model.into_owned().with_weights(own), "/models/mine.gguf").unwrap();
+    let weighs = |planner: &Planner| planner.plan().unwrap().weights.map(|weights| weights.bytes);
+    assert_eq!((weighs(&planner), planner.file()), (Some(bytes), Some("/models/mine.gguf")));
+    let request = &planner.state().request;
+    let table = view::table::table(planner.model().unwrap(), request, View::default());
+    assert_eq!((table.rows[0].label.as_str(), table.rows[0].cells[0].current), ("this file", true));
+    // Who opens the link has no file: its weights are as many bytes.
+    let carried = Planner::new(link::read(&link::write(&planner)).unwrap().state);
+    assert_eq!(weighs(&carried), Some(bytes));
+    planner.update(Action::Undo).unwrap();
+    assert_eq!((planner.state(), planner.file()), (&before, None));
+    planner.update(Action::Redo).unwrap();
+    assert_eq!(weighs(&planner), Some(bytes));
+}
+
 fn actions() -> impl Strategy<Value = Action> {
     let field = proptest::sample::select(Field::iter().collect::<Vec<_>>());
     let number = prop_oneof![Just(None), (0..1u64 << 40).prop_map(Some), Just(Some(u64::MAX))];

@@ -35,6 +35,7 @@ use crate::cache::{Store, stores_of};
 use crate::codec::Codec;
 use crate::error::PlanError;
 use crate::unit::Tokens;
+use crate::weights::Weights;
 
 /// More layers than any published model by a factor of ten: a run-length bomb is refused, not expanded.
 const MAX_LAYERS: usize = 4096;
@@ -48,6 +49,7 @@ pub struct ModelSpec {
     mtp_order: Vec<u16>,
     dtype: Option<Codec>,
     state_dtype: Option<Codec>,
+    own_weights: Option<Box<Weights>>,
 }
 
 /// Equal layers of a model: what they are made of, what they store, and how many there are.
@@ -118,6 +120,19 @@ impl ModelSpec {
     pub fn named(mut self, name: String) -> Self {
         self.record.name = Some(name);
         self
+    }
+
+    /// The same model with the weights of the file that it was read from: what a request weighs that names none.
+    #[must_use]
+    pub fn with_weights(mut self, weights: Weights) -> Self {
+        self.own_weights = Some(Box::new(weights));
+        self
+    }
+
+    /// The weights of the file that it was read from, where that has any.
+    #[must_use]
+    pub fn own_weights(&self) -> Option<&Weights> {
+        self.own_weights.as_deref()
     }
 
     /// The publisher's `model_type`, where the spec came from a config.
@@ -281,7 +296,7 @@ impl TryFrom<SpecFile> for ModelSpec {
         };
         let dtype = float("dtype", &record.dtype)?;
         let state_dtype = float("state_dtype", &record.state_dtype)?;
-        Ok(Self { record, kinds, order, mtp_order, dtype, state_dtype })
+        Ok(Self { record, kinds, order, mtp_order, dtype, state_dtype, own_weights: None })
     }
 }
 

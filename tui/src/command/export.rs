@@ -5,10 +5,8 @@ use crate::Outcome;
 use crate::args::ExportArgs;
 use crate::load;
 use crate::show;
-use kvplan_core::engine::EngineName;
 use kvplan_core::launch::{Launch, export};
 use kvplan_core::plan::{EngineRequest, ModelRef};
-use std::path::Path;
 
 /// Runs the command.
 pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<Outcome> {
@@ -19,7 +17,8 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<Outcome> {
             version: None,
             options: args.options.iter().cloned().collect(),
         });
-        export(args.target, &model, &request, weights(args))
+        let file = args.file.as_deref().or_else(|| load::weights_file(&args.model, args.target.engine()));
+        export(args.target, &model, &request, file)
     });
     match launch {
         Ok(launch) if args.json => print_json(&launch).map(|()| Outcome::Done),
@@ -29,21 +28,4 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<Outcome> {
             Ok(Outcome::Refused)
         }
     }
-}
-
-/// Where the weights are, if known: as said, or the very file the model was read from.
-fn weights(args: &ExportArgs) -> Option<&str> {
-    let model = args.model.as_str();
-    let path = Path::new(model);
-    let is_weights = match args.target.engine() {
-        EngineName::LlamaCpp => path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gguf")),
-        EngineName::Payload
-        | EngineName::Vllm
-        | EngineName::Sglang
-        | EngineName::TensorRtLlm
-        | EngineName::Transformers
-        | EngineName::Mlx
-        | EngineName::ExllamaV3 => path.is_dir(),
-    };
-    args.file.as_deref().or_else(|| (is_weights && path.exists()).then_some(model))
 }

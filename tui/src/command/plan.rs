@@ -9,9 +9,8 @@ use kvplan_core::engine::EngineName;
 use kvplan_core::error::PlanError;
 use kvplan_core::launch::{Target, export};
 use kvplan_core::placement::State;
-use kvplan_core::plan::{EngineRequest, ModelRef, Plan, Request, error_line, plan_file};
+use kvplan_core::plan::{EngineRequest, ModelRef, Plan, Request, error_line, plan_model};
 use kvplan_core::spec::ModelSpec;
-use kvplan_core::weights::Weights;
 use serde_json::Map;
 
 /// What a plan without `--engine` sums up.
@@ -19,8 +18,8 @@ const SUMMARY: [EngineName; 3] = [EngineName::Payload, EngineName::LlamaCpp, Eng
 
 /// Runs the command.
 pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
-    let (model, weights) = match load::model_and_weights(&args.model) {
-        Ok(loaded) => loaded,
+    let model = match load::model(&args.model) {
+        Ok(model) => model,
         Err(error) => return refused(args, &error),
     };
     let mut request = args.scenario.request(ModelRef::Id(args.model.clone()));
@@ -28,9 +27,9 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
     request.engine = args.engine_request();
     let request = args.machine.add_to(request);
     if request.engine.is_none() && !args.json {
-        return summary(args, &model, weights.as_ref(), &request);
+        return summary(args, &model, &request);
     }
-    match plan_file(&model, weights.as_ref(), &request) {
+    match plan_model(&model, &request) {
         Err(error) => refused(args, &error),
         Ok(plan) if args.json => print_json(&plan).map(|()| outcome(&plan)),
         Ok(plan) => {
@@ -51,22 +50,19 @@ fn outcome(plan: &Plan) -> Outcome {
 /// The command that realises the plan, where its engine is one that is launched by a command.
 fn launch_of(args: &PlanArgs, model: &ModelSpec, request: &Request) -> String {
     let target = args.engine.and_then(|engine| engine.as_str().parse().ok());
-    let launch = target.and_then(|target: Target| export(target, model, request, None).ok());
+    let launch = target.and_then(|target: Target| {
+        export(target, model, request, load::weights_file(&args.model, target.engine())).ok()
+    });
     launch.map_or_else(String::new, |launch| show::plan::run(&launch.lines(76)))
 }
 
 /// One line an engine. An engine that cannot answer says why on its line; only if none can is that a failure.
-fn summary(
-    args: &PlanArgs,
-    model: &ModelSpec,
-    weights: Option<&Weights>,
-    request: &Request,
-) -> anyhow::Result<Outcome> {
+fn summary(args: &PlanArgs, model: &ModelSpec, request: &Request) -> anyhow::Result<Outcome> {
     let answers: Vec<(EngineName, Result<Plan, PlanError>)> = SUMMARY
         .into_iter()
         .map(|name| {
             let engine = EngineRequest { name, version: None, options: Map::new() };
-            let answer = plan_file(model, weights, &Request { engine: Some(engine), ..request.clone() });
+            let answer = plan_model(model, &Request { engine: Some(engine), ..request.clone() });
             (name, answer)
         })
         .collect();

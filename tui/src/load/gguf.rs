@@ -1,7 +1,7 @@
 //! GGUF files: the header of one, or of every part of a split model found beside it.
 
 use super::source::FileSource;
-use super::{LoadedWithWeights, about, unreadable};
+use super::{Loaded, about, unreadable};
 use kvplan_core::error::PlanError;
 use kvplan_core::spec::{ModelSpec, gguf};
 use kvplan_core::weights::{TableUse, of_file};
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Reads the headers and understands the model.
-pub(super) fn import(path: &Path) -> LoadedWithWeights {
+pub(super) fn import(path: &Path) -> Loaded {
     let first = header(path)?;
     let part = first.part()?;
     let merged = match part {
@@ -29,8 +29,8 @@ pub(super) fn import(path: &Path) -> LoadedWithWeights {
     };
     let weights = of_file(&merged.tensors, used)?;
     // Metadata alone has no weights to count.
-    let weights = (!merged.tensors.tensors().is_empty()).then_some(weights);
-    Ok((Cow::Owned(model), weights))
+    let empty = merged.tensors.tensors().is_empty();
+    Ok(Cow::Owned(if empty { model } else { model.with_weights(weights) }))
 }
 
 fn header(path: &Path) -> Result<gguf::Header, PlanError> {

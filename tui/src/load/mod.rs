@@ -6,10 +6,10 @@ mod gguf;
 mod safetensors;
 mod source;
 
+use kvplan_core::engine::EngineName;
 use kvplan_core::error::PlanError;
 use kvplan_core::plan::{ModelRef, resolve_model};
 use kvplan_core::spec::{ModelSpec, SpecFile, catalog, json};
-use kvplan_core::weights::Weights;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -34,30 +34,32 @@ pub(crate) fn model(text: &str) -> Loaded {
     catalog::find(text).map(Cow::Borrowed)
 }
 
-/// A model, and its weights where the file they are in was opened.
-pub(crate) type LoadedWithWeights = Result<(Cow<'static, ModelSpec>, Option<Weights>), PlanError>;
-
-/// As [`model`], with what the file's tensor table says of the weights.
-pub(crate) fn model_and_weights(text: &str) -> LoadedWithWeights {
+/// The text itself where it is what an engine loads: a GGUF for llama.cpp, a folder for those that load repositories.
+pub(crate) fn weights_file(text: &str, engine: EngineName) -> Option<&str> {
     let path = Path::new(text);
-    if path.is_file() { file_and_weights(path) } else { model(text).map(|model| (model, None)) }
+    let loads = match engine {
+        EngineName::LlamaCpp => path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gguf")),
+        EngineName::Payload
+        | EngineName::Vllm
+        | EngineName::Sglang
+        | EngineName::TensorRtLlm
+        | EngineName::Transformers
+        | EngineName::Mlx
+        | EngineName::ExllamaV3 => path.is_dir(),
+    };
+    (loads && path.exists()).then_some(text)
 }
 
-/// The model a file describes, named after the file where it does not name itself.
+/// The model a file describes, with its weights where they are in it, named after the file where it does not name itself.
 pub(crate) fn file(path: &Path) -> Loaded {
-    file_and_weights(path).map(|(model, _)| model)
-}
-
-fn file_and_weights(path: &Path) -> LoadedWithWeights {
-    let (model, weights) = read(path)?;
-    let model = match (&model.record().name, name_of(path)) {
+    let model = read(path)?;
+    Ok(match (&model.record().name, name_of(path)) {
         (None, Some(name)) => Cow::Owned(model.into_owned().named(name)),
         (Some(_), _) | (None, None) => model,
-    };
-    Ok((model, weights))
+    })
 }
 
-fn read(path: &Path) -> LoadedWithWeights {
+fn read(path: &Path) -> Loaded {
     let mut opened = File::open(path).map_err(|e| unreadable(path, &e))?;
     let mut magic = [0; 4];
     let got = opened.read(&mut magic).map_err(|e| unreadable(path, &e))?;
@@ -74,13 +76,19 @@ fn read(path: &Path) -> LoadedWithWeights {
     if path.extension().is_some_and(|e| e == "toml") {
         let text = std::str::from_utf8(&bytes).map_err(|e| about(path, &e.to_string()))?;
         let record: SpecFile = toml::from_str(text).map_err(|e| about(path, &e.to_string()))?;
-        return ModelSpec::try_from(record).map(|model| (Cow::Owned(model), None));
+        return ModelSpec::try_from(record).map(Cow::Owned);
     }
     let value = json::parse(&bytes).map_err(|e| about(path, &e.to_string()))?;
     if value.get("weight_map").is_some() {
         return safetensors::import_index(path, &bytes);
     }
-    resolve_model(&form_of(value)).map(|model| (model, None))
+    resolve_model(&form_of(value))
+}
+
+/// What a JSON file says of a model, understood or not; nothing where it is no JSON object.
+pub(crate) fn config(path: &Path) -> Option<ModelRef> {
+    let value = json::parse(&fs::read(path).ok()?).ok()?;
+    (value.is_object() && value.get("weight_map").is_none()).then(|| form_of(value))
 }
 
 /// A spec lists its layers as runs, GGUF metadata names an architecture, anything else is a publisher's config.

@@ -1,7 +1,7 @@
 //! Safetensors: exact tensor totals from the headers, the cache from the `config.json` beside them.
 
 use super::source::FileSource;
-use super::{LoadedWithWeights, about, file, unreadable};
+use super::{Loaded, about, file, unreadable};
 use kvplan_core::error::PlanError;
 use kvplan_core::spec::safetensors::{self, Header, Index, needs_config};
 use kvplan_core::spec::tensors::TensorTable;
@@ -11,19 +11,19 @@ use std::borrow::Cow;
 use std::path::Path;
 
 /// One file.
-pub(super) fn import(path: &Path) -> LoadedWithWeights {
+pub(super) fn import(path: &Path) -> Loaded {
     let table = header(path)?.tensors;
     with_config(path, &table)
 }
 
 /// The index of a sharded model; shards that are not beside it are left out, and said to be.
-pub(super) fn import_index(path: &Path, bytes: &[u8]) -> LoadedWithWeights {
+pub(super) fn import_index(path: &Path, bytes: &[u8]) -> Loaded {
     let index = Index::parse(bytes).map_err(|e| about(path, &e.to_string()))?;
     let names: Vec<String> = index.shards().into_iter().map(str::to_owned).collect();
     let present = names.iter().all(|name| path.with_file_name(name).is_file());
     if !present {
         let config = path.with_file_name("config.json");
-        return if config.is_file() { file(&config).map(|model| (model, None)) } else { Err(needs_config()) };
+        return if config.is_file() { file(&config) } else { Err(needs_config()) };
     }
     let mut headers = Vec::new();
     for name in names {
@@ -40,7 +40,7 @@ fn header(path: &Path) -> Result<Header, PlanError> {
 }
 
 /// The spec of the config beside the tensors, with what the tensors add to it.
-fn with_config(path: &Path, table: &TensorTable) -> LoadedWithWeights {
+fn with_config(path: &Path, table: &TensorTable) -> Loaded {
     let bytes = table.bytes().get();
     let config = path.with_file_name("config.json");
     if !config.is_file() {
@@ -59,5 +59,5 @@ fn with_config(path: &Path, table: &TensorTable) -> LoadedWithWeights {
         experts_used: record.shape.as_ref().and_then(|shape| shape.experts_used),
     };
     let weights = of_file(table, used)?;
-    Ok((Cow::Owned(ModelSpec::try_from(record)?), Some(weights)))
+    Ok(Cow::Owned(ModelSpec::try_from(record)?.with_weights(weights)))
 }

@@ -1,6 +1,6 @@
 //! Weight formats × cache types: the largest context, or what is reserved where no machine is named.
 
-use super::{Row, Table, cache_types, cell, codec_is, engine_name, quality, with_cache};
+use super::{Cell, Row, Table, cache_types, cell, codec_is, engine_name, quality, with_cache};
 use crate::engine::EngineName;
 use crate::plan::{Request, WeightsRequest};
 use crate::planner::state::View;
@@ -27,33 +27,42 @@ pub const fn formats(engine: EngineName) -> &'static [&'static str] {
 pub(super) fn table(model: &ModelSpec, request: &Request, view: View) -> Table {
     let engine = engine_name(request);
     let codecs = cache_types(engine);
-    let mut names: Vec<String> = formats(engine).iter().map(|name| (*name).to_owned()).collect();
+    // A file's own table has no shapes to count other formats with.
+    let counted = model.own_weights().is_none() || model.record().shape.is_some();
+    let usual = formats(engine).iter().filter(|_| counted);
+    let mut names: Vec<String> = usual.map(|name| (*name).to_owned()).collect();
     if let Some(WeightsRequest::Format(set)) = &request.weights
         && !names.iter().any(|name| same(name, set))
     {
         names.push(set.clone());
     }
-    let rows = names
-        .into_iter()
-        .map(|name| {
-            let own = matches!(&request.weights, Some(WeightsRequest::Format(set)) if same(set, &name));
-            let cells = codecs
-                .iter()
-                .map(|codec| {
-                    let mut other = with_cache(request, codec);
-                    other.weights = Some(WeightsRequest::Format(name.clone()));
-                    let mut cell = cell::largest(model, other);
-                    cell.current = own && codec_is(request, codec);
-                    cell
-                })
-                .collect();
-            let format = WeightFormat::parse(&name);
-            let format = format.map(|f| if engine == EngineName::LlamaCpp { f.in_gguf() } else { f });
-            let bytes = format.and_then(|format| weights::of(model, format).ok()?.loaded().ok());
-            let detail = bytes.map(|bytes| short(bytes, view)).unwrap_or_default();
-            Row { label: name, detail, cells }
-        })
-        .collect();
+    let cells = |weights: Option<&WeightsRequest>, own: bool| -> Vec<Cell> {
+        codecs
+            .iter()
+            .map(|codec| {
+                let mut other = with_cache(request, codec);
+                other.weights = weights.cloned();
+                let mut cell = cell::largest(model, other);
+                cell.current = own && codec_is(request, codec);
+                cell
+            })
+            .collect()
+    };
+    let file = model.own_weights().map(|own| Row {
+        label: "this file".to_owned(),
+        detail: own.loaded().map(|bytes| short(bytes, view)).unwrap_or_default(),
+        cells: cells(None, request.weights.is_none()),
+    });
+    let rows = names.into_iter().map(|name| {
+        let own = matches!(&request.weights, Some(WeightsRequest::Format(set)) if same(set, &name));
+        let cells = cells(Some(&WeightsRequest::Format(name.clone())), own);
+        let format = WeightFormat::parse(&name);
+        let format = format.map(|f| if engine == EngineName::LlamaCpp { f.in_gguf() } else { f });
+        let bytes = format.and_then(|format| weights::of(model, format).ok()?.loaded().ok());
+        let detail = bytes.map(|bytes| short(bytes, view)).unwrap_or_default();
+        Row { label: name, detail, cells }
+    });
+    let rows = file.into_iter().chain(rows).collect();
     let (quality, caption) = quality(codecs);
     Table {
         title: "LARGEST CONTEXT",
