@@ -245,6 +245,11 @@ impl Source<'_> {
     pub(super) fn repository(&self) -> String {
         self.file.map_or_else(|| model::repository(self.model), str::to_owned)
     }
+
+    /// What a GGUF of the model would be called.
+    pub(super) fn gguf_file(&self) -> String {
+        model::gguf_file(self.model, self.request.weights.as_ref())
+    }
 }
 
 /// What starts `target` so that it reserves what `request` plans for `model`; `file` is where the weights are, if known.

@@ -2,7 +2,6 @@
 
 use super::export::{Launch, Source, Target};
 use super::flags;
-use super::model;
 use super::program::Program;
 use super::read::{Dialect, Draft};
 use super::table::{Form, Row, Sets};
@@ -199,7 +198,7 @@ pub(super) fn write(
         }
     }
     let mut launch = Launch::of(Target::LlamaCpp);
-    let file = source.file.map_or_else(|| model::gguf_file(source.model), str::to_owned);
+    let file = source.file.map_or_else(|| source.gguf_file(), str::to_owned);
     launch.command = vec!["llama-server".to_owned(), "-m".to_owned(), file];
     for row in ROWS {
         let written = match (&row.sets, row.flag) {

@@ -1,7 +1,8 @@
 //! Models by the names that launchers use: a repository, or a GGUF file.
 
-use crate::plan::ModelRef;
+use crate::plan::{ModelRef, WeightsRequest};
 use crate::spec::{ModelSpec, catalog};
+use crate::weights::WeightFormat;
 
 /// The model a repository or file name stands for: the catalogued one of that name, less a file's quantization and
 /// part number; the text itself where there is none.
@@ -83,11 +84,15 @@ pub(super) fn repository(model: &ModelSpec) -> String {
     if same && !model.id().is_empty() { first.to_owned() } else { id_or_name(model) }
 }
 
-/// The file a GGUF of the model would be called.
-pub(super) fn gguf_file(model: &ModelSpec) -> String {
+/// The file a GGUF of the model would be called, in the format that is asked for.
+pub(super) fn gguf_file(model: &ModelSpec, weights: Option<&WeightsRequest>) -> String {
     let is_it = |name: &str| catalog::find(name).is_ok_and(|found| found.id() == model.id());
     let name = if is_it(model.name()) { model.name().to_owned() } else { id_or_name(model) };
-    format!("{name}.gguf")
+    let format = weights.and_then(|asked| asked.format().ok().flatten()).map(WeightFormat::in_gguf);
+    match format {
+        Some(format @ WeightFormat::Gguf(_)) => format!("{name}-{}.gguf", format.name()),
+        Some(WeightFormat::Plain(_) | WeightFormat::Packed(_)) | None => format!("{name}.gguf"),
+    }
 }
 
 fn id_or_name(model: &ModelSpec) -> String {
@@ -117,7 +122,8 @@ mod tests {
     fn every_catalogued_model_is_found_by_the_names_that_are_written() {
         for spec in catalog::all() {
             let spec = spec.unwrap();
-            for name in [repository(spec), gguf_file(spec)] {
+            let weights = WeightsRequest::Format("Q4_K_M".to_owned());
+            for name in [repository(spec), gguf_file(spec, None), gguf_file(spec, Some(&weights))] {
                 assert_eq!(named(&name), ModelRef::Id(spec.id().to_owned()), "{name}");
             }
         }

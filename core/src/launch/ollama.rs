@@ -3,7 +3,6 @@
 //! Ollama starts llama-server with `-c num_ctx × parallel -np parallel`, one type for K and V, and no shared pool.
 
 use super::export::{ConfigFile, Launch, Source, Target};
-use super::model;
 use crate::engine::Report;
 use crate::error::PlanError;
 use crate::plan::Plan;
@@ -38,7 +37,7 @@ pub(super) fn write(
     let mut launch = Launch::of(Target::Ollama);
     let slots = report.n_seq_max;
     let each = options.get("n_ctx").and_then(Value::as_u64).unwrap_or(report.n_ctx) / slots.max(1);
-    let file = source.file.map_or_else(|| format!("./{}", model::gguf_file(source.model)), str::to_owned);
+    let file = source.file.map_or_else(|| format!("./{}", source.gguf_file()), str::to_owned);
     let mut content = format!("FROM {file}\nPARAMETER num_ctx {each}\n");
     if let Some(layers) = options.get("n_gpu_layers").and_then(Value::as_i64).filter(|n| *n >= 0) {
         let _ = writeln!(content, "PARAMETER num_gpu {layers}");
