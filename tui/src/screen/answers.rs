@@ -1,5 +1,6 @@
 //! What is drawn: the plan of the planner's state and everything the panels show of it, computed once a change.
 
+use crate::load;
 use kvplan_core::error::PlanError;
 use kvplan_core::launch::{Launch, Target, export};
 use kvplan_core::plan::{Plan, Request};
@@ -68,7 +69,7 @@ impl Answers {
         let asked = asked(request, view);
         let table = match (kept, model) {
             (Some((table, then)), Some(_)) if then == asked => Some(table),
-            (_, model) => model.map(|model| table(model, request, view)),
+            (_, model) => model.map(|model| table(model, request, View { exact_bytes: false, ..view })),
         };
         let of = |request: &Request, plan: Option<&Plan>| {
             let context = plan.map_or(request.context.unwrap_or(1024), |plan| plan.context.get());
@@ -86,7 +87,8 @@ impl Answers {
             launch: model.and_then(|model| {
                 let engine = request.engine.as_ref()?.name;
                 let target = Target::iter().find(|target| target.engine() == engine)?;
-                plan.is_ok().then(|| export(target, model, request, None))
+                let file = planner.file().and_then(|path| load::weights_file(path, engine));
+                plan.is_ok().then(|| export(target, model, request, file))
             }),
             change: planner.before().map_or_else(String::new, |before| {
                 let then = planner.plan_of(before).ok();
@@ -134,6 +136,6 @@ fn asked(request: &Request, view: View) -> (Request, View) {
         Lens::Weights | Lens::Devices => request.context.map(|_| 0),
         Lens::Engines | Lens::Methods => request.context,
     };
-    let view = View { lens: view.lens, units: view.units, exact_bytes: view.exact_bytes, ..View::default() };
+    let view = View { lens: view.lens, units: view.units, ..View::default() };
     (Request { context, ..request.clone() }, view)
 }

@@ -11,9 +11,10 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use kvplan_core::cache::Knob;
 use kvplan_core::engine::EngineName;
 use kvplan_core::error::PlanError;
-use kvplan_core::plan::ModelRef;
+use kvplan_core::plan::{HardwareEntry, ModelRef};
 use kvplan_core::planner::view::table::Cell;
 use kvplan_core::planner::{Action, Field, Figure, Lens, Part, Planner, State, Tab, Units, link, snap};
+use kvplan_core::spec::ModelSpec;
 use kvplan_core::unit::grouped;
 
 /// What has to be done outside: the loop does it.
@@ -94,6 +95,8 @@ pub(crate) struct App {
     pub(crate) compact: bool,
     /// The last thing to say.
     pub(crate) said: Option<String>,
+    /// The machine of the first open, and where it is from.
+    pub(crate) machine: Option<(Vec<HardwareEntry>, &'static str)>,
     /// What the proof found, line by line.
     pub(crate) proof: super::proof::Shown,
 }
@@ -115,6 +118,7 @@ impl App {
             pane: Pane::default(),
             compact: false,
             said: None,
+            machine: None,
             proof: super::proof::Shown::default(),
         }
     }
@@ -361,6 +365,7 @@ impl App {
                         self.refresh();
                     }
                     open::Then::Do(action) => self.act(*action),
+                    open::Then::Model(model, path) => self.open_model(*model, &path),
                     open::Then::Set(number) => {
                         let field = self.focus;
                         self.act(Action::Set { field, to: Some(number) });
@@ -372,6 +377,18 @@ impl App {
                 if let Some(page) = opened.page {
                     self.mode = Mode::Read(page);
                 }
+            }
+            Err(error) => self.say(error.message),
+        }
+    }
+
+    fn open_model(&mut self, model: ModelSpec, path: &str) {
+        self.said = None;
+        match self.planner.open_model(model, path) {
+            Ok(_) => {
+                // Nothing of another file's answers is kept: its layers may be equal and its weights not.
+                self.answers = Answers::none();
+                self.refresh();
             }
             Err(error) => self.say(error.message),
         }
@@ -437,7 +454,7 @@ impl App {
         let plan = self.answers.shown();
         set.or_else(|| match field {
             Field::Context => plan.map(|plan| plan.context.get()),
-            Field::Sequences => plan.map(|plan| plan.sequences),
+            Field::Sequences => Some(plan.map_or(1, |plan| plan.sequences)),
             Field::TensorParallel
             | Field::PipelineParallel
             | Field::DataParallel

@@ -1,10 +1,12 @@
-//! A change and the frame after it, for the clock: what a key costs.
+//! The screen for whoever stands outside: a change and the frame after it, for the clock; a state as it is drawn, for tests
+//! that hold it to the program's answers.
 
 use super::app::App;
 use super::command::Bindings;
 use super::theme::{Palette, Theme};
-use super::{first, panel};
-use kvplan_core::plan::HardwareEntry;
+use super::{first, panel, svg};
+use kvplan_core::error::PlanError;
+use kvplan_core::plan::{HardwareEntry, Request};
 use kvplan_core::planner::{Action, Field, State};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -28,7 +30,7 @@ impl Bench {
             bandwidth_bytes_per_s: None,
         };
         let theme = Theme::default().with(Some(Palette::Dark), Some(false));
-        let app = App::new(State::of(first::request(vec![entry])), theme, Bindings::default());
+        let app = App::new(State::of(first::request(vec![entry], None)), theme, Bindings::default());
         Self { app, screen: Buffer::empty(Rect::new(0, 0, width, height)), context: 65_536 }
     }
 
@@ -49,5 +51,26 @@ impl Bench {
     pub fn draw(&mut self) {
         self.screen.reset();
         panel::render(&self.app, self.screen.area, &mut self.screen);
+    }
+}
+
+/// A state as it is drawn.
+#[derive(Debug)]
+pub struct Drawn;
+
+impl Drawn {
+    /// The text of a request's screen, every byte with all its digits.
+    ///
+    /// # Errors
+    /// As [`Request::from_value`].
+    pub fn of(request: &serde_json::Value, width: u16, height: u16) -> Result<String, PlanError> {
+        let mut state = State::of(Request::from_value(request)?);
+        state.view.exact_bytes = true;
+        state.view.lens = kvplan_core::planner::Lens::Engines;
+        let theme = Theme::default().with(Some(Palette::None), Some(false));
+        let app = App::new(state, theme, Bindings::default());
+        let mut screen = Buffer::empty(Rect::new(0, 0, width, height));
+        panel::render(&app, screen.area, &mut screen);
+        Ok(svg::text(&screen))
     }
 }

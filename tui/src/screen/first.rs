@@ -2,9 +2,11 @@
 
 use kvplan_core::engine::EngineName;
 use kvplan_core::hardware::{Class, catalog};
-use kvplan_core::plan::{EngineRequest, HardwareEntry, ModelRef, Request, WeightsRequest, plan};
-use kvplan_core::planner::State;
+use kvplan_core::plan::{
+    EngineRequest, HardwareEntry, ModelRef, Request, WeightsRequest, plan, resolve_model,
+};
 use kvplan_core::planner::view::table::formats;
+use kvplan_core::planner::{Lens, State};
 use std::path::Path;
 
 /// A context that people ask for, where it fits.
@@ -13,27 +15,39 @@ const CONTEXT: u64 = 131_072;
 const LEAST: u64 = 32_768;
 const GIB: u64 = 1 << 30;
 
-/// The state of a first open, and what to say of it.
-pub(crate) fn first() -> (State, String) {
+/// What a first open shows.
+#[derive(Debug)]
+pub(crate) struct First {
+    pub(crate) state: State,
+    /// What to say of it.
+    pub(crate) said: &'static str,
+    /// Where the machine is from: to be said beside it.
+    pub(crate) machine: &'static str,
+}
+
+/// A first open, with the model that was used last.
+pub(crate) fn first(last: Option<&str>) -> First {
     let found = detected();
-    if found.is_empty() {
-        let card = entry("rtx-5090", 1, None);
-        let ram = entry("cpu", 1, Some(64 * GIB));
-        return (
-            State::of(request(vec![card, ram])),
-            "an example machine and model: d and m choose yours, ? shows all keys".to_owned(),
-        );
+    let (hardware, machine, said) = if found.is_empty() {
+        let machine = vec![entry("rtx-5090", 1, None), entry("cpu", 1, Some(64 * GIB))];
+        (machine, "example", "an example machine and model: d and m choose yours, ? shows all keys")
+    } else {
+        (found, "detected", "the machine is the detected one; m chooses a model, ? shows all keys")
+    };
+    let mut state = State::of(request(hardware, last));
+    // Who serves chooses devices.
+    if state.request.engine.as_ref().is_some_and(|engine| engine.name == EngineName::Vllm) {
+        state.view.lens = Lens::Devices;
     }
-    let said = "the machine is the detected one; m chooses a model, ? shows all keys".to_owned();
-    (State::of(request(found)), said)
+    First { state, said, machine }
 }
 
 fn entry(device: &str, count: u64, memory_bytes: Option<u64>) -> HardwareEntry {
     HardwareEntry { device: device.to_owned(), count, memory_bytes, bandwidth_bytes_per_s: None }
 }
 
-/// A model of the machine's size, the largest weights that leave room, and a context that fits.
-pub(crate) fn request(hardware: Vec<HardwareEntry>) -> Request {
+/// The model that was used last or one of the machine's size, the largest weights that leave room, and a context that fits.
+pub(crate) fn request(hardware: Vec<HardwareEntry>, last: Option<&str>) -> Request {
     let device = hardware.iter().find_map(|entry| Some((catalog::find(&entry.device).ok()?, entry.count)));
     let memory =
         device.and_then(|(device, count)| device.usable()?.bytes.get().checked_mul(count)).unwrap_or(0);
@@ -46,7 +60,7 @@ pub(crate) fn request(hardware: Vec<HardwareEntry>) -> Request {
         12.. => ("qwen3.5-9b", EngineName::LlamaCpp),
         _ => ("qwen3.5-4b", EngineName::LlamaCpp),
     };
-    let mut asked = Request::of(ModelRef::Id(model.to_owned()));
+    let mut asked = Request::of(ModelRef::Id(last.unwrap_or(model).to_owned()));
     asked.engine = Some(EngineRequest::default_of(engine));
     asked.context = Some(CONTEXT);
     if serves {
@@ -57,9 +71,11 @@ pub(crate) fn request(hardware: Vec<HardwareEntry>) -> Request {
         let weights = Some(WeightsRequest::Format(format.to_owned()));
         plan(&Request { weights, ..asked.clone() }).ok()?.fit.max_context
     };
+    let limit = resolve_model(&asked.model).ok().and_then(|model| model.scaled_context());
+    let context = limit.map_or(CONTEXT, |limit| limit.get().min(CONTEXT));
     // The full 16 bits are nobody's first choice on a desk.
     let wanted = formats(engine).iter().skip(usize::from(!serves)).find_map(|format| {
-        let most = most(format, &asked).filter(|most| *most >= if serves { LEAST } else { CONTEXT })?;
+        let most = most(format, &asked).filter(|most| *most >= if serves { LEAST } else { context })?;
         Some((*format, most))
     });
     let wanted = wanted.or_else(|| {
@@ -114,7 +130,7 @@ mod tests {
     #[case::small("rtx-3060-12gb", 1, "qwen3.5-4b")]
     #[case::middle("rtx-4080", 1, "qwen3.5-9b")]
     fn a_first_open_fits_the_machine(#[case] device: &str, #[case] count: u64, #[case] model: &str) {
-        let asked = request(vec![entry(device, count, None)]);
+        let asked = request(vec![entry(device, count, None)], None);
         assert_eq!(asked.model, ModelRef::Id(model.to_owned()));
         let plan = plan(&asked).unwrap();
         assert!(matches!(plan.fit.state, Fit::Fits | Fit::Barely), "{:?}", plan.fit);

@@ -5,7 +5,7 @@
 //! +------------------------------------+   +----------------------+
 //! | tabs, inputs, their keys, more     |   | tabs                 |
 //! |------------------------------------|   | inputs, their keys   |
-//! | headline, 2 lines                  |   | headline, 2 lines    |
+//! | headline, 2 lines                  |   | headline, 2 wrapped  |
 //! | memory: a bar a device             |   | one bar              |
 //! | curve            | alternatives    |   | pane                 |
 //! | layers                             |   |                      |
@@ -74,9 +74,9 @@ fn large(area: Rect, bars: usize) -> Areas {
         return Areas { tabs, inputs, headline, memory, curve, table, layers, why, run, said, keys };
     }
     let [curve, table, aside] = Layout::horizontal([
-        Constraint::Percentage(36),
+        Constraint::Percentage(32),
         Constraint::Percentage(30),
-        Constraint::Percentage(34),
+        Constraint::Percentage(38),
     ])
     .areas(middle);
     let [why, run] = Layout::vertical([Constraint::Min(6), Constraint::Length(8)]).areas(aside);
@@ -88,7 +88,7 @@ fn small(area: Rect, pane: super::app::Pane) -> Areas {
     let [tabs, inputs, headline, memory, middle, run, said, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(3),
-        Constraint::Length(3),
+        Constraint::Length(4),
         Constraint::Length(2),
         Constraint::Min(3),
         Constraint::Length(3),

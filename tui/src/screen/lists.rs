@@ -132,13 +132,20 @@ pub(crate) fn weight_formats(model: Option<&ModelSpec>, request: &Request, view:
             }
         })
         .collect();
-    items.push(Item {
-        label: "none".to_owned(),
-        detail: "the cache alone".to_owned(),
-        also: String::new(),
-        take: does(Action::Weights(None)),
-    });
-    let set = change::weights(request, view);
+    // What no format says: the weights of the file that the model was read from, or none.
+    let own = model.and_then(ModelSpec::own_weights);
+    let (label, detail) = match own {
+        Some(own) => {
+            let bytes = own.loaded().map(|bytes| text::bytes(bytes, view)).unwrap_or_default();
+            ("this file", format!("{bytes}  {}", own.format))
+        }
+        None => ("none", "the cache alone".to_owned()),
+    };
+    let label = label.to_owned();
+    let unsaid =
+        Item { label: label.clone(), detail, also: String::new(), take: does(Action::Weights(None)) };
+    items.insert(if own.is_some() { 0 } else { items.len() }, unsaid);
+    let set = if request.weights.is_none() { label } else { change::weights(request, view) };
     Picker::new("weights", items, Some(&set))
 }
 

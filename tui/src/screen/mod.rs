@@ -8,7 +8,8 @@
 //!   area; [`mouse`]: what a pointer means there; [`svg`]: the screen as a picture.
 //! - [`theme`]: the colours and signs; [`config`]: the file that changes them and the keys.
 //! - [`bench`]: a change and the frame after it, for the clock.
-//! - [`terminal`]: raw mode, restoring, signals, events; [`proof`]: the proof beside it.
+//! - [`first`]: what a first open shows; [`last`]: the model that was used last.
+//! - [`terminal`]: raw mode, restoring, signals, events; [`quiet`]: nobody else writes on the screen; [`proof`]: the proof beside it.
 
 mod answers;
 mod app;
@@ -18,6 +19,7 @@ mod config;
 mod entry;
 mod first;
 mod largest;
+mod last;
 mod layout;
 mod lists;
 mod mouse;
@@ -26,6 +28,7 @@ mod panel;
 mod picker;
 mod preview;
 mod proof;
+mod quiet;
 mod svg;
 mod terminal;
 mod theme;
@@ -38,6 +41,7 @@ use crate::show;
 use app::App;
 use command::Bindings;
 use kvplan_core::planner::link;
+use last::Last;
 use theme::Theme;
 
 /// Opens the planner on a state line, on the detected machine, or on the example.
@@ -56,18 +60,39 @@ pub(crate) fn run(state: Option<&str>) -> anyhow::Result<Outcome> {
             }
         }
     }
-    let (state, said) = match state.map(link::read) {
-        None => first::first(),
-        Some(Ok(opened)) => (opened.state, opened.changes.join("; ")),
+    let kept = last::path(variable);
+    let before = kept.as_deref().filter(|_| state.is_none()).and_then(last::read);
+    let mut app = match state.map(link::read) {
+        None => {
+            let first = first::first(match &before {
+                Some(Last::Id(id)) => Some(id),
+                Some(Last::File(_)) | None => None,
+            });
+            let hardware = first.state.request.hardware.clone();
+            let mut app = App::new(first.state, theme, bindings);
+            app.machine = Some((hardware, first.machine));
+            app.say(first.said);
+            app
+        }
+        Some(Ok(opened)) => {
+            let mut app = App::new(opened.state, theme, bindings);
+            if !opened.changes.is_empty() {
+                app.say(opened.changes.join("; "));
+            }
+            app
+        }
         Some(Err(error)) => {
             show::refuse(&error);
             return Ok(Outcome::Refused);
         }
     };
-    let mut app = App::new(state, theme, bindings);
-    if !said.is_empty() {
-        app.say(said);
+    if let Some(Last::File(path)) = before {
+        let opened = open::open(&path, &app.planner.state().request);
+        app.opened(opened);
     }
     terminal::run(&mut app)?;
+    if let Some(kept) = kept {
+        last::write(&kept, &app.planner);
+    }
     Ok(Outcome::Done)
 }

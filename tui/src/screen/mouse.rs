@@ -3,7 +3,7 @@
 use super::app::{App, Deed, Mode};
 use super::command::Command;
 use super::layout::{self, Areas};
-use super::panel::{curve, inputs, layers, memory, picker, table, tabs};
+use super::panel::{curve, headline, inputs, layers, memory, picker, table, tabs};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use kvplan_core::cache::Role;
 use kvplan_core::planner::{Action, Figure, Tab};
@@ -76,11 +76,8 @@ fn press(app: &mut App, event: MouseEvent, area: Rect, at: &Areas) -> Option<Dee
         let command = hit.map_or(Command::More, inputs::Input::command);
         return app.run(command);
     }
-    if let Some((_, y)) = inside(event, at.headline) {
-        if y > 0 && !app.answers.fixes.is_empty() {
-            return fix(app, event.column.saturating_sub(at.headline.x));
-        }
-        return None;
+    if let Some(place) = inside(event, at.headline) {
+        return fix(app, at.headline, place);
     }
     if let Some(place) = inside(event, at.memory) {
         segment(app, place, at.memory);
@@ -130,7 +127,7 @@ fn drag(app: &mut App, event: MouseEvent, at: &Areas) {
 
 /// The part of memory under a pointer is lit everywhere.
 fn segment(app: &mut App, (x, y): (u16, u16), area: Rect) {
-    let (left, width) = memory::bar_place(area, &app.answers.bars);
+    let (left, width) = memory::bar_place(area, &app.answers.bars, app.planner.state().view);
     let first = u16::from(area.height >= 3);
     let Some(column) = x.checked_sub(left).filter(|column| *column < width) else { return };
     let Some(bar) = y.checked_sub(first).and_then(|line| app.answers.bars.get(usize::from(line / 2))) else {
@@ -138,7 +135,8 @@ fn segment(app: &mut App, (x, y): (u16, u16), area: Rect) {
     };
     let of =
         |role: Role| app.answers.shown().and_then(|plan| plan.kv.by_role.get(role)).map_or(0, Bytes::get);
-    let cells = memory::cells(bar, width, memory::scale(bar), (of(Role::K), of(Role::V)));
+    let cells =
+        memory::cells(bar, width, memory::scale_among(bar, &app.answers.bars), (of(Role::K), of(Role::V)));
     let part = match cells.get(usize::from(column)) {
         Some(memory::CellOf::Part(part, _) | memory::CellOf::Waste(part)) => Figure::Part(*part),
         Some(
@@ -150,14 +148,8 @@ fn segment(app: &mut App, (x, y): (u16, u16), area: Rect) {
 }
 
 /// The way out under a pointer.
-fn fix(app: &mut App, column: u16) -> Option<Deed> {
-    let mut x = 11u16;
-    let found = app.answers.fixes.iter().position(|fix| {
-        let width = u16::try_from(fix.text.chars().count()).unwrap_or(0) + 4;
-        let hit = (x..x + width).contains(&column);
-        x += width + 3;
-        hit
-    })?;
+fn fix(app: &mut App, area: Rect, place: (u16, u16)) -> Option<Deed> {
+    let found = headline::fixes(app, area).iter().position(|fix| fix.contains(Position::from(place)))?;
     let digit = char::from_digit(u32::try_from(found).ok()? + 1, 10)?;
     app.key(crossterm::event::KeyCode::Char(digit).into())
 }

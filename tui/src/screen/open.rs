@@ -8,8 +8,7 @@ use kvplan_core::plan::{ModelRef, Request, plan, resolve_model};
 use kvplan_core::planner::{Action, State, link};
 use kvplan_core::reconcile::{Given, Reconciliation, Verdict, reconcile};
 use kvplan_core::spec::ModelSpec;
-use kvplan_core::unit::{parse_bytes, parse_tokens};
-use serde_json::Value;
+use kvplan_core::unit::{Binary, parse_bytes, parse_tokens};
 use std::io::Read as _;
 use std::path::Path;
 
@@ -34,6 +33,8 @@ pub(crate) enum Then {
     Open(Box<State>),
     /// An action.
     Do(Box<Action>),
+    /// A model from a file, and where that is.
+    Model(Box<ModelSpec>, String),
     /// A number, for the field that is set.
     Set(u64),
 }
@@ -58,7 +59,14 @@ fn file(path: &Path, set: &Request) -> Result<Opened, PlanError> {
     let got = opened.read(&mut head).map_err(unreadable)?;
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     if head.get(..got) == Some(b"GGUF") || matches!(extension, "safetensors" | "toml" | "json" | "gguf") {
-        return load::file(path).map(|model| of_model(&model, path));
+        let model = load::file(path);
+        return match (extension, model) {
+            (_, Ok(model)) => Ok(of_model(&model, path)),
+            ("json", Err(error)) => {
+                load::config(path).map(|asked| not_understood(asked, &error)).ok_or(error)
+            }
+            (_, Err(error)) => Err(error),
+        };
     }
     let mut bytes = Vec::new();
     let again = std::fs::File::open(path).map_err(unreadable)?;
@@ -69,11 +77,14 @@ fn file(path: &Path, set: &Request) -> Result<Opened, PlanError> {
 fn of_model(model: &ModelSpec, path: &Path) -> Opened {
     let record = model.record();
     let mut said = format!("opened {}: {}, {} layers", path.display(), model.name(), model.layer_count());
+    if let Some(bytes) = model.own_weights().and_then(|own| own.loaded().ok()) {
+        said.push_str(&format!(", its own weights {}", Binary(bytes)));
+    }
     if let Some(first) = record.assumptions.first() {
         said.push_str(&format!("; assumed: {first}"));
     }
-    let spec = serde_json::to_value(record).unwrap_or(Value::Null);
-    Opened { then: Then::Do(Box::new(Action::Model(ModelRef::Spec(spec)))), said: Some(said), page: None }
+    let then = Then::Model(Box::new(model.clone()), path.display().to_string());
+    Opened { then, said: Some(said), page: None }
 }
 
 /// A text that is no file's name.
@@ -136,9 +147,17 @@ fn json(text: &str) -> Result<Opened, PlanError> {
             page: None,
         });
     }
-    let model = load::form_of(value);
-    let understood = resolve_model(&model)?;
-    Ok(of_model(&understood, Path::new("what was pasted")))
+    let asked = load::form_of(value);
+    Ok(match resolve_model(&asked) {
+        Ok(model) => of_model(&model, Path::new("what was pasted")),
+        Err(error) => not_understood(asked, &error),
+    })
+}
+
+/// A model that cannot be computed is a state whose headline says why, over the last plan in grey.
+fn not_understood(asked: ModelRef, error: &PlanError) -> Opened {
+    let said = format!("not understood: {}   u takes it back", error.message);
+    Opened { then: Then::Do(Box::new(Action::Model(asked))), said: Some(said), page: None }
 }
 
 /// A command line's request on the machine that is set.
@@ -270,9 +289,9 @@ mod tests {
     }
 
     #[test]
-    fn a_config_that_is_not_understood_names_what_it_does_not_know() {
-        let error =
-            understood(r#"{"model_type": "nobody_knows", "num_hidden_layers": 2}"#, &set()).unwrap_err();
-        assert!(error.message.contains("nobody_knows"), "{}", error.message);
+    fn a_config_that_is_not_understood_is_a_model_that_cannot_be_computed() {
+        let opened = understood(r#"{"model_type": "nobody_knows", "num_hidden_layers": 2}"#, &set()).unwrap();
+        assert!(opened.said.unwrap().contains("nobody_knows"));
+        assert!(matches!(opened.then, Then::Do(action) if matches!(*action, Action::Model(_))));
     }
 }

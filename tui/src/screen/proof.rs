@@ -4,7 +4,7 @@ use crate::command::validate::prove;
 use kvplan_core::spec::ModelSpec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 
 /// What the tab shows of it.
@@ -55,7 +55,19 @@ impl Running {
 
     /// The last news, where there is any.
     pub(crate) fn news(&self) -> Option<Shown> {
-        self.news.try_iter().last()
+        let mut last = None;
+        loop {
+            match self.news.try_recv() {
+                Ok(news) => last = Some(news),
+                Err(TryRecvError::Empty) => return last,
+                // It sends its end before it leaves, unless it panicked.
+                Err(TryRecvError::Disconnected) => {
+                    let ended = matches!(last, Some(Shown::Found(_) | Shown::Failed(_)));
+                    let broke = || Some(Shown::Failed("the proof broke off without an answer".to_owned()));
+                    return if ended { last } else { broke() };
+                }
+            }
+        }
     }
 
     /// Ends it before its next launch.

@@ -2,7 +2,7 @@
 
 use super::app::{App, Deed};
 use super::proof::{Running, Shown};
-use super::{mouse, open, panel, svg};
+use super::{mouse, open, panel, quiet, svg};
 use anyhow::Context as _;
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{
@@ -50,6 +50,7 @@ fn restore() {
         LeaveAlternateScreen,
         cursor::Show
     );
+    quiet::end();
 }
 
 /// Shows the planner until it is left.
@@ -58,9 +59,13 @@ fn restore() {
 /// Whatever the terminal refuses.
 pub(crate) fn run(app: &mut App) -> anyhow::Result<()> {
     let hook = std::panic::take_hook();
+    let drawing = std::thread::current().id();
     std::panic::set_hook(Box::new(move |info| {
-        restore();
-        hook(info);
+        // Whoever else panics ends without the screen: what waits for it hears that nobody answers any more.
+        if std::thread::current().id() == drawing {
+            restore();
+            hook(info);
+        }
     }));
     let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT]).context("signals")?;
     let handle = signals.handle();
@@ -71,8 +76,9 @@ pub(crate) fn run(app: &mut App) -> anyhow::Result<()> {
             let _ = emulate_default_handler(signal);
         }
     })?;
-    enable_raw_mode()?;
+    quiet::begin();
     let _restored = Restored;
+    enable_raw_mode()?;
     execute!(
         io::stdout(),
         EnterAlternateScreen,

@@ -4,7 +4,7 @@ use super::text::{difference, grouped, rate};
 use crate::plan::{HardwareEntry, ModelRef, Plan, Request, WeightsRequest};
 use crate::planner::field::{Field, Unit};
 use crate::planner::state::View;
-use crate::unit::Bytes;
+use crate::unit::{Binary, Bytes};
 use strum::IntoEnumIterator as _;
 
 /// What differs between two requests, in words: `context 65,536 → 131,072`.
@@ -70,12 +70,15 @@ fn model(request: &Request) -> String {
     }
 }
 
-/// `2 × rtx-5090 + CPU`, in order.
+/// `2 × rtx-5090 + 64.0 GiB RAM`, in order.
 #[must_use]
 pub fn devices(hardware: &[HardwareEntry]) -> String {
-    let one = |entry: &HardwareEntry| match entry.count {
-        1 => entry.device.clone(),
-        n => format!("{n} × {}", entry.device),
+    let one = |entry: &HardwareEntry| match (entry.count, entry.memory_bytes) {
+        (_, Some(bytes)) if entry.device.eq_ignore_ascii_case("cpu") => {
+            format!("{} RAM", Binary(Bytes::new(bytes)))
+        }
+        (1, _) => entry.device.clone(),
+        (n, _) => format!("{n} × {}", entry.device),
     };
     hardware.iter().map(one).collect::<Vec<_>>().join(" + ")
 }

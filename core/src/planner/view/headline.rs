@@ -162,7 +162,9 @@ fn of_error(error: &PlanError) -> Headline {
             Headline {
                 word: Word::Unknown,
                 first: format!("Cannot be computed: {}", error.message),
-                second: format!("No figure is shown rather than a guess{field}."),
+                second: format!(
+                    "No figure is shown rather than a guess{field}. Undo takes it back; a model spec can describe it."
+                ),
             }
         }
     }

@@ -146,7 +146,7 @@ fn engines(app: &App, area: Rect, buf: &mut Buffer) {
     }
     super::rule(buf, area, 0, "ENGINES", state.view.units.into(), theme);
     let Ok(model) = app.planner.model() else { return };
-    let found = table(model, &state.request, View { lens: Lens::Engines, ..state.view });
+    let found = table(model, &state.request, View { lens: Lens::Engines, exact_bytes: false, ..state.view });
     for (y, row) in (1..area.height).zip(&found.rows) {
         text(buf, area, 1, y, &row.label, theme.strong());
         let mut x = 16;
@@ -158,7 +158,7 @@ fn engines(app: &App, area: Rect, buf: &mut Buffer) {
             } else {
                 theme.dim()
             };
-            x = text(buf, area, x, y, &theme.text(&cell.text), style).max(x + 18) + 2;
+            x = text(buf, area, x, y, &theme.text(&cell.text), style).max(x + 12) + 2;
         }
         let refused = row.cells.first().and_then(|cell| cell.reason.as_ref());
         if let Some(reason) = refused {

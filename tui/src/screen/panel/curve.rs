@@ -93,7 +93,7 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     if let Some(curve) = &app.answers.curve {
         capacity(curve, plot, area, theme, buf);
     }
-    markers(app, plot, area, buf);
+    markers(app, plot, area, false, buf);
     let pinned = app.answers.pinned.as_ref().and_then(|pinned| pinned.curve.as_ref());
     let preview = app.preview.as_ref().and_then(|preview| preview.curve.as_ref());
     let of =
@@ -103,6 +103,7 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
             draw(curve, whose, plot, area, app, buf);
         }
     }
+    markers(app, plot, area, true, buf);
 }
 
 fn draw(curve: &Curve, whose: CurveOf, plot: Plot, area: Rect, app: &App, buf: &mut Buffer) {
@@ -160,8 +161,8 @@ fn capacity(curve: &Curve, plot: Plot, area: Rect, theme: Theme, buf: &mut Buffe
     text(buf, area, plot.left + 1, y, " usable ", theme.dim());
 }
 
-/// Where the plan stands and where it ends, as lines with their figures on the top row.
-fn markers(app: &App, plot: Plot, area: Rect, buf: &mut Buffer) {
+/// Where the plan stands and where it ends: lines under the curves, their figures over them on the top row.
+fn markers(app: &App, plot: Plot, area: Rect, figures: bool, buf: &mut Buffer) {
     let theme = app.theme;
     let you = app.number(kvplan_core::planner::Field::Context);
     let fit = app.answers.plan.as_ref().ok().map(|plan| &plan.fit);
@@ -171,8 +172,11 @@ fn markers(app: &App, plot: Plot, area: Rect, buf: &mut Buffer) {
     for (name, tokens, style) in all {
         let Some(tokens) = tokens.filter(|tokens| *tokens <= plot.longest) else { continue };
         let x = plot.x(tokens);
-        for y in 0..plot.height {
-            text(buf, area, x, y, &theme.marker().to_string(), style);
+        if !figures {
+            for y in 0..plot.height {
+                text(buf, area, x, y, &theme.marker().to_string(), style);
+            }
+            continue;
         }
         let label = format!("{name} {}", grouped(tokens));
         let width = u16::try_from(label.chars().count()).unwrap_or(0);

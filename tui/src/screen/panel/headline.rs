@@ -8,28 +8,57 @@ use super::text;
 use crate::screen::app::App;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
-/// Draws the two lines; what is previewed is in the line of what was said.
+/// The column where the words begin, after the verdict.
+const FROM: u16 = 11;
+
+/// Draws the two lines, each in as many as its width needs; what is previewed is in the line of what was said.
 pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let (theme, headline) = (app.theme, &app.answers.headline);
     let word: &str = headline.word.into();
     let mark = format!("{} {word}", theme.mark(headline.word));
     text(buf, area, 1, 0, &mark, theme.word(headline.word));
-    let from = 11;
-    let lines = super::wrapped(&headline.first, area.width.saturating_sub(from + 1));
-    let mut y = 0;
-    for line in lines.iter().take(2) {
-        text(buf, area, from, y, &theme.text(line), theme.strong());
-        y += 1;
+    let first = first(app, area.width);
+    for (y, line) in (0..area.height).zip(&first) {
+        text(buf, area, FROM, y, &theme.text(line), theme.strong());
     }
     if app.answers.fixes.is_empty() {
-        text(buf, area, from, y, &theme.text(&headline.second), ratatui::style::Style::new());
+        let from = u16::try_from(first.len()).unwrap_or(0);
+        for (y, line) in (from..area.height).zip(super::wrapped(&headline.second, room(area.width))) {
+            text(buf, area, FROM, y, &theme.text(&line), Style::new());
+        }
         return;
     }
-    let mut x = from;
-    let y = y.min(area.height.saturating_sub(1));
-    for (at, fix) in app.answers.fixes.iter().enumerate() {
-        x = text(buf, area, x, y, &format!("[{}] ", at + 1), theme.over());
-        x = text(buf, area, x, y, &theme.text(&fix.text), theme.strong()) + 3;
+    for ((at, fix), place) in app.answers.fixes.iter().enumerate().zip(fixes(app, area)) {
+        let x = text(buf, area, place.x, place.y, &format!("[{}] ", at + 1), theme.over());
+        text(buf, area, x, place.y, &theme.text(&fix.text), theme.strong());
     }
+}
+
+const fn room(width: u16) -> u16 {
+    width.saturating_sub(FROM + 1)
+}
+
+fn first(app: &App, width: u16) -> Vec<String> {
+    let mut lines = super::wrapped(&app.answers.headline.first, room(width));
+    lines.truncate(2);
+    lines
+}
+
+/// Where each way out stands inside the panel.
+pub(crate) fn fixes(app: &App, area: Rect) -> Vec<Rect> {
+    let mut y = u16::try_from(first(app, area.width).len()).unwrap_or(0);
+    y = y.min(area.height.saturating_sub(1));
+    let mut x = FROM;
+    let mut places = Vec::new();
+    for fix in &app.answers.fixes {
+        let width = u16::try_from(fix.text.chars().count()).unwrap_or(u16::MAX).saturating_add(4);
+        if x > FROM && x.saturating_add(width) > area.width && y + 1 < area.height {
+            (x, y) = (FROM, y + 1);
+        }
+        places.push(Rect { x, y, width, height: 1 });
+        x = x.saturating_add(width + 3);
+    }
+    places
 }

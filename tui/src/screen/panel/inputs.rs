@@ -12,7 +12,8 @@ use crate::screen::entry::Purpose;
 use kvplan_core::cache::Role;
 use kvplan_core::plan::ModelRef;
 use kvplan_core::planner::Field;
-use kvplan_core::planner::view::change;
+use kvplan_core::planner::view::{self, change};
+use kvplan_core::spec::ModelSpec;
 use kvplan_core::unit::grouped;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -61,7 +62,9 @@ pub(crate) fn inputs(app: &App, width: u16) -> Vec<Input> {
     let latent = app.answers.plan.as_ref().is_ok_and(|plan| plan.kv.by_role.get(Role::Latent).is_some());
     let k = codec(app, if latent { Role::Latent } else { Role::K }, cache.k.as_ref().or(cache.kv.as_ref()));
     let v = codec(app, Role::V, cache.v.as_ref().or(cache.kv.as_ref()));
-    let weights = change::weights(request, state.view);
+    let own = app.planner.model().ok().and_then(ModelSpec::own_weights).and_then(|own| own.loaded().ok());
+    let own = own.map(|bytes| format!("file {}", view::text::bytes(bytes, state.view)));
+    let weights = request.weights.as_ref().map(|_| change::weights(request, state.view)).or(own);
     // A number that is kept at the largest that fits says so.
     let number = |field: Field| {
         let kept = if state.largest == Some(field) { "= " } else { "" };
@@ -70,7 +73,7 @@ pub(crate) fn inputs(app: &App, width: u16) -> Vec<Input> {
     let own = |label, value, command, field| Input { label, value, command, field, x: 0, y: 0, width: 0 };
     let mut all = vec![
         own("Model", model, Command::Model, None),
-        own("Weights", if weights.is_empty() { "none".to_owned() } else { weights }, Command::Weights, None),
+        own("Weights", weights.unwrap_or_else(|| "none".to_owned()), Command::Weights, None),
         own("Engine", format!("{engine} {version}").trim().to_owned(), Command::Engine, None),
         own("Cache K", k, Command::CacheK, None),
         own("V", v, Command::CacheV, None),

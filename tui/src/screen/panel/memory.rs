@@ -101,11 +101,21 @@ pub(crate) fn scale(bar: &Bar) -> u64 {
     bar.capacity.map_or(used, |capacity| capacity.get().max(used)).max(1)
 }
 
+/// The bytes of a bar's whole width among others: what has no capacity of its own is drawn as large as beside the largest.
+pub(crate) fn scale_among(bar: &Bar, bars: &[Bar]) -> u64 {
+    match bar.capacity {
+        Some(_) => scale(bar),
+        None => bars.iter().map(scale).max().unwrap_or(1),
+    }
+}
+
 /// Columns of a bar in an area: its left edge and its width.
-pub(crate) fn bar_place(area: Rect, bars: &[Bar]) -> (u16, u16) {
+pub(crate) fn bar_place(area: Rect, bars: &[Bar], view: View) -> (u16, u16) {
     let name = bars.iter().map(|bar| bar.name.chars().count()).max().unwrap_or(0).clamp(3, 16);
     let left = u16::try_from(name).unwrap_or(16) + 3;
-    (left, area.width.saturating_sub(left + 12))
+    let capacity = bars.iter().filter_map(|bar| bar.capacity).map(|bytes| short(bytes, view).chars().count());
+    let right = u16::try_from(capacity.max().unwrap_or(0)).unwrap_or(0).max(9) + 3;
+    (left, area.width.saturating_sub(left + right))
 }
 
 /// Draws as many devices as there is room for; the rest are counted.
@@ -120,7 +130,7 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         y = 1;
     }
     let bars = &app.answers.bars;
-    let place = bar_place(area, bars);
+    let place = bar_place(area, bars, view);
     let shown = usize::from(area.height.saturating_sub(y) / 2).min(bars.len());
     // A small screen shows the tightest device.
     let tightest = app.answers.shown().and_then(|plan| plan.fit.device.as_deref());
@@ -148,7 +158,7 @@ fn one(app: &App, bar: &Bar, (area, y): (Rect, u16), (left, width): (u16, u16), 
     let of =
         |role: Role| app.answers.shown().and_then(|plan| plan.kv.by_role.get(role)).map_or(0, Bytes::get);
     let values = (of(Role::K), of(Role::V));
-    for (at, cell) in cells(bar, width, scale(bar), values).into_iter().enumerate() {
+    for (at, cell) in cells(bar, width, scale_among(bar, &app.answers.bars), values).into_iter().enumerate() {
         let (sign, style) = drawn(cell, theme, view.figure);
         let style = if stale { theme.dim() } else { style };
         let x = left + u16::try_from(at).unwrap_or(0);

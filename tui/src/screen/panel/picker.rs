@@ -16,7 +16,7 @@ use ratatui::style::Style;
 pub(crate) fn place(headline: Rect, body: Rect) -> Rect {
     let y = headline.y.max(body.y);
     let height = (body.y + body.height).saturating_sub(y);
-    let width = body.width.min(110).saturating_sub(2);
+    let width = body.width.min(150).saturating_sub(2);
     Rect { x: body.x + 1, y, width, height: height.min(24) }
 }
 

@@ -1,5 +1,5 @@
 //! ```text
-//!  kvplan  [F1 Plan]  F2 Compare  F3 Proof  F4 Traces                              rtx-5090 + CPU  d
+//!  kvplan  [F1 Plan]  F2 Compare  F3 Proof  F4 Traces                              rtx-5090 + 64.0 GiB RAM (example) [d]
 //! ```
 
 use super::text;
@@ -43,7 +43,11 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         end = text(buf, area, x, 0, &label, if here { theme.strong() } else { theme.dim() });
     }
     let hardware = &app.planner.state().request.hardware;
-    let machine = if hardware.is_empty() { "no device".to_owned() } else { theme.text(&devices(hardware)) };
+    let mut machine =
+        if hardware.is_empty() { "no device".to_owned() } else { theme.text(&devices(hardware)) };
+    if let Some((_, from)) = app.machine.as_ref().filter(|(first, _)| first == hardware) {
+        machine.push_str(&format!(" ({from})"));
+    }
     let key = app.bindings.key(Command::Device);
     let width =
         u16::try_from(machine.chars().count() + key.chars().count()).unwrap_or(u16::MAX).saturating_add(4);

@@ -36,8 +36,9 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         "bytes" => bytes(Bytes::new(line.value), view),
         unit => format!("{} {unit}", grouped(line.value)),
     };
-    let label = why.lines.iter().map(|line| line.label.chars().count()).max().unwrap_or(0).min(24);
+    let label = why.lines.iter().map(|line| line.label.chars().count()).max().unwrap_or(0).min(26);
     let value = why.lines.iter().map(|line| shown(line).chars().count()).max().unwrap_or(0);
+    let tall = usize::from(area.height) > 2 * why.lines.len() + 6;
     let mut y = 1;
     let mut rules: Vec<&str> = Vec::new();
     if why.lines.is_empty() {
@@ -56,10 +57,21 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         let x = text(buf, area, x, y, &format!("{:>value$}", shown(line)), Style::new()) + 2;
         let basis: &str = line.basis.into();
         let end = area.width.saturating_sub(u16::try_from(basis.len()).unwrap_or(0) + 2);
-        let formula: String =
-            theme.text(&line.formula).chars().take(usize::from(end.saturating_sub(x + 1))).collect();
-        text(buf, area, x, y, &formula, theme.dim());
         text(buf, area, end, y, basis, theme.dim());
+        let formula = theme.text(&line.formula);
+        let room = usize::from(end.saturating_sub(x + 1));
+        if tall && formula.chars().count() > room {
+            // Where there is height for it, a long formula stands under its figure.
+            for part in super::wrapped(&formula, area.width.saturating_sub(4)) {
+                y += 1;
+                if y < area.height {
+                    text(buf, area, 3, y, &part, theme.dim());
+                }
+            }
+        } else {
+            let formula: String = formula.chars().take(room).collect();
+            text(buf, area, x, y, &formula, theme.dim());
+        }
         if !rules.contains(&line.rule.as_str()) {
             rules.push(&line.rule);
         }

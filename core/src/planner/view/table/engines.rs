@@ -1,6 +1,6 @@
 //! Engines × their cache types: bytes reserved for the same tokens.
 
-use super::{Mark, Row, Table, cache_types, cell, codec_is, engine_name, with_cache};
+use super::{Cell, Mark, Row, Table, cache_types, cell, codec_is, engine_name, with_cache};
 use crate::engine::EngineName;
 use crate::plan::{EngineRequest, Request, plan_model};
 use crate::planner::state::View;
@@ -25,11 +25,14 @@ pub(super) fn table(model: &ModelSpec, request: &Request, view: View) -> Table {
                     let mut cell =
                         cell::of(&answer, other, |plan| (short(plan.kv.allocated_bytes, view), Mark::Plain));
                     cell.current = own && codec_is(request, codec);
-                    cell.text = format!("{codec} {}", cell.text);
+                    cell.text = match cell.request {
+                        Some(_) => format!("{} {}", brief(codec), cell.text),
+                        None => format!("{} no", brief(codec)),
+                    };
                     cell
                 })
                 .collect();
-            Row { label: name.to_string(), detail: String::new(), cells }
+            Row { label: name.to_string(), detail: String::new(), cells: alike(cells) }
         })
         .collect();
     Table {
@@ -40,4 +43,27 @@ pub(super) fn table(model: &ModelSpec, request: &Request, view: View) -> Table {
         quality: None,
         caption: Some(format!("{} for the same tokens; every engine with its own defaults.", view.units)),
     }
+}
+
+/// A codec's name where a row of them has to fit: `e4m3`, `int8`.
+fn brief(codec: &str) -> &str {
+    match codec.strip_prefix("fp8_") {
+        Some(form) if form.starts_with('e') => form,
+        Some(_) | None => codec.split("_per_").next().unwrap_or(codec),
+    }
+}
+
+/// What is so of every cache type of an engine is said once.
+fn alike(mut cells: Vec<Cell>) -> Vec<Cell> {
+    let first = cells.first().and_then(|cell| cell.reason.clone());
+    if first.is_some() && cells.iter().all(|cell| cell.reason == first) {
+        cells.truncate(1);
+        for cell in &mut cells {
+            cell.text = match cell.mark {
+                Mark::Refused => "not modelled".to_owned(),
+                Mark::Plain | Mark::Limit | Mark::Barely | Mark::Over => "no".to_owned(),
+            };
+        }
+    }
+    cells
 }

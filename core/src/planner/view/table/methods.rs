@@ -1,6 +1,7 @@
 //! Codecs: stored bits against measured error, and what the cache would need in each.
 
 use super::{Cell, Mark, Row, Table, cell, codec_is, engine_name, with_cache};
+use crate::codec::Codec;
 use crate::codec::measured::{MEASURED, MODEL};
 use crate::engine::EngineName;
 use crate::plan::{EngineRequest, Request, plan_model};
@@ -45,18 +46,24 @@ pub(super) fn table(model: &ModelSpec, request: &Request, view: View) -> Table {
                 cell.request.clone_from(&request);
                 cell.current = current;
             }
-            (bits, Row { label: codec.name().to_owned(), detail: String::new(), cells })
+            let least = measured.output.is_some_and(|own| {
+                let better = |other: f64| other < own;
+                let smaller = |codec: Codec| codec.layout().info().bits_per_element <= bits;
+                !MEASURED.iter().any(|row| smaller(row.codec) && row.output.is_some_and(better))
+            });
+            let detail = if least { "least" } else { "" };
+            (bits, Row { label: codec.name().to_owned(), detail: detail.to_owned(), cells })
         })
         .collect();
     rows.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     Table {
         title: "BITS AGAINST ERROR",
         rows_are: "methods",
-        columns: ["stored bits", "output", "KL", "size"].map(str::to_owned).to_vec(),
+        columns: ["stored", "output", "KL", "size"].map(str::to_owned).to_vec(),
         rows: rows.into_iter().map(|(_, row)| row).collect(),
         quality: None,
         caption: Some(format!(
-            "output: error of attention's output; KL: in llama.cpp; both on {MODEL}. Order carries over, size may not."
+            "least: nothing as small errs less. Output error and KL on {MODEL}: order, not size, carries over"
         )),
     }
 }

@@ -163,7 +163,7 @@ fn quality(codecs: &[&str]) -> (Option<Vec<String>>, Option<String>) {
         return (None, None);
     }
     let caption = format!(
-        "quality: KL divergence, lower is better, measured on {}; order carries over, size may not.",
+        "quality: KL divergence, less is better, on {}: order, not size, carries over",
         crate::codec::measured::MODEL
     );
     (

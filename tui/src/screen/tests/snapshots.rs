@@ -1,0 +1,54 @@
+//! The screens as they are drawn, at three sizes and in every state of the headline.
+
+use super::{app, of, press, screen};
+use kvplan_core::plan::Request;
+use kvplan_core::planner::view::headline::Word;
+use rstest::rstest;
+use serde_json::json;
+
+#[rstest]
+#[case::small(80, 24)]
+#[case::usual(120, 40)]
+#[case::large(200, 60)]
+fn the_plan_at_every_size(#[case] width: u16, #[case] height: u16) {
+    insta::assert_snapshot!(format!("plan-{width}x{height}"), screen(&mut app(), width, height));
+}
+
+#[rstest]
+#[case::compare("<F2>", "compare")]
+#[case::proof("<F3>", "proof")]
+#[case::traces("<F4>", "traces")]
+#[case::models("mqwen36", "models")]
+#[case::palette("?undo", "palette")]
+#[case::methods("<Tab><Tab><Tab>", "methods")]
+#[case::engines("<Tab>", "engines")]
+#[case::preview("<Up>", "preview")]
+#[case::pinned("pc64k<Enter>", "pinned")]
+#[case::typing("c12x<Enter>", "typing")]
+#[case::figure("ii", "figure")]
+#[case::exact("x", "exact")]
+fn every_screen(#[case] keys: &str, #[case] name: &str) {
+    let mut app = app();
+    press(&mut app, keys);
+    insta::assert_snapshot!(format!("screen-{name}"), screen(&mut app, 120, 40));
+}
+
+#[rstest]
+#[case::fits(json!({}), Word::Fits)]
+#[case::over(json!({ "weights": { "format": "Q8_0" } }), Word::Over)]
+#[case::needs(json!({ "hardware": [] }), Word::Needs)]
+#[case::refused(json!({ "engine": { "name": "llama.cpp", "flash_attn": "off" }, "cache": { "v": "q8_0" } }), Word::Refused)]
+#[case::unknown(json!({ "model": "no-such-model" }), Word::Unknown)]
+#[case::pool(json!({ "engine": { "name": "vllm", "kv_cache_memory_bytes": 10_000_000_000_u64 }, "weights": { "format": "nvfp4" }, "context": 65_536 }), Word::Fits)]
+fn every_headline(#[case] change: serde_json::Value, #[case] word: Word) {
+    let mut asked = json!({ "model": "qwen3.6-27b", "engine": { "name": "llama.cpp" }, "context": 131_072,
+        "weights": { "format": "Q4_K_M" }, "hardware": [{ "device": "rtx-5090" }] });
+    for (name, value) in change.as_object().unwrap() {
+        asked[name] = value.clone();
+    }
+    let mut app = of(Request::from_value(&asked).unwrap());
+    assert_eq!(app.answers.headline.word, word);
+    let name = <&str>::from(word).to_lowercase();
+    let pool = if asked["engine"]["name"] == "vllm" { "-pool" } else { "" };
+    insta::assert_snapshot!(format!("headline-{name}{pool}"), screen(&mut app, 120, 40));
+}
