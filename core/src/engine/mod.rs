@@ -114,6 +114,15 @@ impl EngineName {
 }
 
 impl EngineName {
+    /// Whether it gives its cache pool whatever weights and buffers leave of a device, so that nothing stays free.
+    #[must_use]
+    pub const fn fills_its_device(self) -> bool {
+        match self {
+            Self::Vllm | Self::Sglang | Self::TensorRtLlm => true,
+            Self::Payload | Self::LlamaCpp | Self::Transformers | Self::Mlx | Self::ExllamaV3 => false,
+        }
+    }
+
     /// Whether requests for it are answered.
     #[must_use]
     pub const fn is_modelled(self) -> bool {

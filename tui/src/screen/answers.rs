@@ -4,7 +4,6 @@ use crate::load;
 use kvplan_core::error::PlanError;
 use kvplan_core::launch::{Launch, Target, export};
 use kvplan_core::plan::{Plan, Request};
-use kvplan_core::planner::view::change;
 use kvplan_core::planner::view::curve::{Curve, curve};
 use kvplan_core::planner::view::fixes::{Fix, fixes};
 use kvplan_core::planner::view::headline::{Headline, headline};
@@ -12,7 +11,9 @@ use kvplan_core::planner::view::layers::{LayerMap, map};
 use kvplan_core::planner::view::memory::{Bar, bars};
 use kvplan_core::planner::view::table::{Table, table};
 use kvplan_core::planner::view::why::{Why, why};
+use kvplan_core::planner::view::{change, copies};
 use kvplan_core::planner::{Lens, Planner, View};
+use kvplan_core::spec::ModelSpec;
 use strum::IntoEnumIterator as _;
 
 /// Points of a curve: as many as a wide terminal has columns.
@@ -77,7 +78,7 @@ impl Answers {
         };
         Self {
             headline: headline(plan.as_ref(), view),
-            bars: model.zip(shown).map(|(model, plan)| bars(model, plan)).unwrap_or_default(),
+            bars: model.zip(shown).map(|(model, plan)| marked(model, request, plan)).unwrap_or_default(),
             curve: of(request, shown),
             map: model.map(|model| map(model, shown)),
             table,
@@ -128,6 +129,13 @@ impl Answers {
     pub(crate) fn shown(&self) -> Option<&Plan> {
         self.plan.as_ref().ok().or(self.last.as_deref())
     }
+}
+
+/// The bars of a plan, with what is copied across ranks.
+pub(crate) fn marked(model: &ModelSpec, request: &Request, plan: &Plan) -> Vec<Bar> {
+    let mut found = bars(model, plan);
+    copies::mark(&mut found, model, request, plan);
+    found
 }
 
 /// What a table depends on: the largest contexts do not depend on the context that is set.

@@ -261,7 +261,7 @@ impl App {
     /// Takes the item under the cursor.
     pub(crate) fn choose(&mut self, picker: &Picker) -> Option<Deed> {
         self.mode = Mode::Browse;
-        match picker.chosen().map(|item| item.take.clone()) {
+        match picker.take() {
             None => {
                 self.say(format!("nothing is called `{}`", picker.query));
                 None
@@ -644,6 +644,10 @@ impl App {
             Some(Err(error)) => {
                 let message = error.message.clone();
                 self.say(message);
+                None
+            }
+            None if self.answers.plan.is_err() => {
+                self.say("no command without a plan");
                 None
             }
             None => {

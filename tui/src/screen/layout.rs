@@ -50,9 +50,10 @@ pub(crate) fn areas(area: Rect, bars: usize, pane: super::app::Pane) -> Areas {
 }
 
 fn large(area: Rect, bars: usize) -> Areas {
-    let bars = u16::try_from(bars.clamp(1, 4)).unwrap_or(4);
     let very_wide = area.width >= VERY_WIDE;
     let spare = area.height.saturating_sub(40);
+    // Two devices, and more of them where there is height: the alternatives need theirs.
+    let bars = u16::try_from(bars.max(1)).unwrap_or(u16::MAX).min(2 + (spare / 4).min(6));
     let why = if very_wide { 0 } else { 6 + (spare / 4).min(6) };
     let run = if very_wide { 0 } else { 4 };
     let [tabs, inputs, headline, memory, middle, layers, why, run, said, keys] = Layout::vertical([

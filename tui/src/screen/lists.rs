@@ -84,7 +84,7 @@ pub(crate) fn devices(set: &[HardwareEntry]) -> Picker {
         also: String::new(),
         take: does(Action::Devices(Vec::new())),
     });
-    Picker::new("device", items, own.map(|own| own.device.as_str()))
+    Picker::new("device (8 x h200: how many)", items, own.map(|own| own.device.as_str())).counted()
 }
 
 const fn computes(class: Class) -> bool {

@@ -3,7 +3,7 @@
 use super::app::{App, Deed, Mode};
 use super::command::Command;
 use super::layout::{self, Areas};
-use super::panel::{curve, headline, inputs, layers, memory, picker, table, tabs};
+use super::panel::{curve, footer, headline, inputs, layers, memory, picker, table, tabs};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use kvplan_core::cache::Role;
 use kvplan_core::planner::{Action, Figure, Tab};
@@ -67,8 +67,17 @@ fn press(app: &mut App, event: MouseEvent, area: Rect, at: &Areas) -> Option<Dee
             None => None,
         };
     }
-    if app.planner.state().view.tab != Tab::Plan {
-        return None;
+    if let Some((x, _)) = inside(event, at.keys) {
+        let hints = footer::hints(app, at.keys.width);
+        let hit = hints.iter().find(|hint| (hint.x..hint.x + hint.width()).contains(&x));
+        return hit.and_then(|hint| hint.command).and_then(|command| app.run(command));
+    }
+    match app.planner.state().view.tab {
+        Tab::Plan => {}
+        // What the rule over each says a key does, a press does.
+        Tab::Compare => return app.run(Command::Pin),
+        Tab::Proof => return app.run(Command::Take),
+        Tab::Traces => return None,
     }
     if let Some((x, y)) = inside(event, at.inputs) {
         let found = inputs::inputs(app, at.inputs.width);
@@ -80,6 +89,9 @@ fn press(app: &mut App, event: MouseEvent, area: Rect, at: &Areas) -> Option<Dee
         return fix(app, at.headline, place);
     }
     if let Some(place) = inside(event, at.memory) {
+        if place.1 == 0 && at.memory.height >= 3 {
+            return app.run(Command::Units);
+        }
         segment(app, place, at.memory);
         return None;
     }
@@ -105,11 +117,14 @@ fn press(app: &mut App, event: MouseEvent, area: Rect, at: &Areas) -> Option<Dee
         }
         return None;
     }
-    if inside(event, at.why).is_some() {
-        return app.run(Command::NextFigure);
+    // The keys in a rule stand at its right end: the last of them is meant there.
+    let last = |x: u16, width: u16| x + 19 > width;
+    if let Some((x, y)) = inside(event, at.why) {
+        return app.run(if y == 0 && last(x, at.why.width) { Command::Exact } else { Command::NextFigure });
     }
-    if inside(event, at.run).is_some() {
-        return app.run(Command::CopyLaunch);
+    if let Some((x, y)) = inside(event, at.run) {
+        let share = y == 0 && x + 12 > at.run.width;
+        return app.run(if share { Command::CopyState } else { Command::CopyLaunch });
     }
     drag(app, event, at);
     None
@@ -138,7 +153,9 @@ fn segment(app: &mut App, (x, y): (u16, u16), area: Rect) {
     let cells =
         memory::cells(bar, width, memory::scale_among(bar, &app.answers.bars), (of(Role::K), of(Role::V)));
     let part = match cells.get(usize::from(column)) {
-        Some(memory::CellOf::Part(part, _) | memory::CellOf::Waste(part)) => Figure::Part(*part),
+        Some(memory::CellOf::Part(part, _) | memory::CellOf::Copy(part, _) | memory::CellOf::Waste(part)) => {
+            Figure::Part(*part)
+        }
         Some(
             memory::CellOf::Room | memory::CellOf::Withheld | memory::CellOf::Free | memory::CellOf::Over,
         )

@@ -4,11 +4,12 @@ use super::app::Page;
 use crate::load;
 use kvplan_core::error::PlanError;
 use kvplan_core::launch::{Reading, named_model, read};
-use kvplan_core::plan::{ModelRef, Request, plan, resolve_model};
+use kvplan_core::plan::{ModelRef, Request, WeightsRequest, plan, resolve_model};
 use kvplan_core::planner::{Action, State, link};
 use kvplan_core::reconcile::{Given, Reconciliation, Verdict, reconcile};
 use kvplan_core::spec::ModelSpec;
 use kvplan_core::unit::{Binary, parse_bytes, parse_tokens};
+use kvplan_core::weights::WeightFormat;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -201,7 +202,11 @@ fn on_machine(request: Request, set: &Request) -> Request {
 /// name; the weights that are set stay where they suit it.
 fn of_set_up(request: Request, set: &Request) -> Request {
     let mut request = on_machine(request, set);
-    if let ModelRef::Id(name) = &request.model
+    let name = match &request.model {
+        ModelRef::Id(name) => Some(name.clone()),
+        ModelRef::Hf(_) | ModelRef::Gguf(_) | ModelRef::Spec(_) => None,
+    };
+    if let Some(name) = &name
         && resolve_model(&request.model).is_err()
     {
         // llama.cpp's own downloads are called `user_repository_file`.
@@ -209,10 +214,20 @@ fn of_set_up(request: Request, set: &Request) -> Request {
         let known = [named_model(name), named_model(file)].into_iter().find(|m| resolve_model(m).is_ok());
         request.model = known.unwrap_or_else(|| set.model.clone());
     }
+    if let Some(format) = format_of(name.as_deref().unwrap_or_default()) {
+        request.weights = Some(WeightsRequest::Format(format));
+    }
     if plan(&request).is_err() {
         request.weights = None;
     }
     request
+}
+
+/// The weight format that a file's name ends with: `…-Q4_K_M.gguf`.
+fn format_of(name: &str) -> Option<String> {
+    let name = name.trim_end_matches(".gguf").to_ascii_lowercase();
+    let ends = |format: &String| name.ends_with(&format!("-{}", format.to_ascii_lowercase()));
+    WeightFormat::names().into_iter().filter(ends).max_by_key(String::len)
 }
 
 /// A log: its set-up becomes the request, its figures a page beside the plan's.
@@ -279,6 +294,13 @@ mod tests {
         assert!(matches!(then("https://example.org/#v=1&model=qwen3-8b&context=10"), Ok(Then::Open(_))));
         assert!(then("what is this").unwrap_err().message.contains("no file"));
         assert!(then("v=9&model=x").unwrap_err().message.contains("later kvplan"));
+    }
+
+    #[test]
+    fn a_files_name_says_its_format() {
+        assert_eq!(format_of("Qwen3-8B-Q4_K_M.gguf").as_deref(), Some("Q4_K_M"));
+        assert_eq!(format_of("ggml-org_gpt-oss-20b-GGUF_gpt-oss-20b-mxfp4.gguf").as_deref(), Some("mxfp4"));
+        assert_eq!(format_of("model.gguf"), None);
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub(crate) struct Picker {
     found: Vec<usize>,
     /// The place in `found`.
     pub(crate) cursor: usize,
+    /// Whether a number before the name says how many: `8 x h200`.
+    counted: bool,
 }
 
 impl Picker {
@@ -48,7 +50,24 @@ impl Picker {
     pub(crate) fn new(title: &'static str, items: Vec<Item>, current: Option<&str>) -> Self {
         let found = (0..items.len()).collect();
         let at = current.and_then(|current| items.iter().position(|item| item.label == current));
-        Self { title, items, query: String::new(), found, cursor: at.unwrap_or(0) }
+        Self { title, items, query: String::new(), found, cursor: at.unwrap_or(0), counted: false }
+    }
+
+    /// A list of things of which several can be had.
+    pub(crate) fn counted(self) -> Self {
+        Self { counted: true, ..self }
+    }
+
+    /// How many are asked for, and what of it is a name: `8 x h200`, `2x rtx 3090`. A card's own number is no count.
+    fn asked(&self) -> (Option<u64>, &str) {
+        let digits = self.query.chars().take_while(char::is_ascii_digit).count();
+        let (count, rest) = self.query.split_at(digits);
+        let name = rest.trim_start().trim_start_matches(['x', '×', '*']).trim_start();
+        let said = rest.starts_with([' ', 'x', '×', '*']) && digits <= 3;
+        match count.parse() {
+            Ok(count) if self.counted && said && count > 0 => (Some(count), name),
+            Ok(_) | Err(_) => (None, &self.query),
+        }
     }
 
     /// What matches, the best first.
@@ -64,6 +83,18 @@ impl Picker {
     /// The item under the cursor.
     pub(crate) fn chosen(&self) -> Option<&Item> {
         self.found.get(self.cursor).and_then(|at| self.items.get(*at))
+    }
+
+    /// What taking the item under the cursor does, for as many as are asked for.
+    pub(crate) fn take(&self) -> Option<Take> {
+        let mut take = self.chosen()?.take.clone();
+        if let (Some(count), Take::Do(action)) = (self.asked().0, &mut take)
+            && let Action::Devices(devices) = action.as_mut()
+            && let Some(first) = devices.first_mut()
+        {
+            first.count = count;
+        }
+        Some(take)
     }
 
     /// Types or deletes a letter.
@@ -83,12 +114,13 @@ impl Picker {
 
     fn search(&mut self) {
         self.cursor = 0;
-        if self.query.is_empty() {
+        let name = self.asked().1;
+        if name.is_empty() {
             self.found = (0..self.items.len()).collect();
             return;
         }
         let mut matcher = Matcher::new(Config::DEFAULT);
-        let pattern = Pattern::parse(&self.query, CaseMatching::Ignore, Normalization::Smart);
+        let pattern = Pattern::parse(name, CaseMatching::Ignore, Normalization::Smart);
         let mut buffer = Vec::new();
         let mut scored: Vec<(u32, usize, usize)> = self
             .items
@@ -132,6 +164,21 @@ mod tests {
     fn a_device_is_found_as_it_is_spoken_of() {
         assert_eq!(found(lists::devices(&[]), "5090"), "rtx-5090");
         assert_eq!(found(lists::devices(&[]), "geforce 4090"), "rtx-4090");
+    }
+
+    #[test]
+    fn a_number_before_a_device_is_how_many_and_a_cards_own_number_is_not() {
+        let taken = |query: &str| {
+            let mut picker = lists::devices(&[]);
+            query.chars().for_each(|letter| picker.edit(Some(letter)));
+            let Some(Take::Do(action)) = picker.take() else { panic!("nothing is called {query}") };
+            let Action::Devices(devices) = *action else { panic!("{query} is a device") };
+            devices.first().map(|entry| (entry.device.clone(), entry.count))
+        };
+        assert_eq!(taken("8 x h200"), Some(("h200-sxm-141gb".to_owned(), 8)));
+        assert_eq!(taken("2x rtx-3090"), Some(("rtx-3090".to_owned(), 2)));
+        assert_eq!(taken("16 b200"), Some(("b200-sxm-180gb".to_owned(), 16)));
+        assert_eq!(taken("5090"), Some(("rtx-5090".to_owned(), 1)));
     }
 
     #[test]

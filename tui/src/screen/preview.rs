@@ -1,11 +1,12 @@
 //! What an alternative would come to, before it is taken.
 
+use super::answers::marked;
 use kvplan_core::plan::Request;
 use kvplan_core::planner::Planner;
 use kvplan_core::planner::view::change;
 use kvplan_core::planner::view::curve::{Curve, curve};
 use kvplan_core::planner::view::headline::{Headline, headline};
-use kvplan_core::planner::view::memory::{Bar, bars};
+use kvplan_core::planner::view::memory::Bar;
 
 /// An alternative's figures.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Preview {
         Some(Self {
             change: change::line((&state.request, now.as_ref().ok()), (request, plan), state.view),
             headline: headline(answer.as_ref(), state.view),
-            bars: plan.map(|plan| bars(model, plan)).unwrap_or_default(),
+            bars: plan.map(|plan| marked(model, request, plan)).unwrap_or_default(),
             curve: plan.and_then(|plan| curve(model, request, plan.context.get(), 60).ok()),
         })
     }

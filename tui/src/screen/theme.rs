@@ -164,7 +164,7 @@ impl Theme {
             Part::KeptFree if self.ascii => '.',
             Part::KeptFree => '·',
             Part::InUse if self.ascii => 'x',
-            Part::InUse => '▒',
+            Part::InUse => '▓',
             Part::Weights
             | Part::Full
             | Part::Window
@@ -187,6 +187,11 @@ impl Theme {
     /// The cell of padding.
     pub(crate) const fn waste(self) -> char {
         if self.ascii { ':' } else { '░' }
+    }
+
+    /// The cell of what another rank holds too.
+    pub(crate) const fn copies(self) -> char {
+        if self.ascii { '/' } else { '▒' }
     }
 
     /// The cell of what the engine leaves alone.

@@ -22,9 +22,17 @@ pub fn differences(before: &Request, now: &Request, view: View) -> Vec<String> {
         put("model", model(before), model(now));
     }
     put("engine", engine(before), engine(now));
-    for (name, of) in CODECS {
-        let text = |request: &Request| of(request).unwrap_or_default();
-        put(name, text(before), text(now));
+    let text = |of: Codec, request: &Request| of(request).unwrap_or_default();
+    let [(_, k), (_, v), rest @ ..] = CODECS;
+    // Keys and values that change alike are one change.
+    if (text(k, before), text(k, now)) == (text(v, before), text(v, now)) {
+        put("cache", text(k, before), text(k, now));
+    } else {
+        put("cache K", text(k, before), text(k, now));
+        put("cache V", text(v, before), text(v, now));
+    }
+    for (name, of) in rest {
+        put(name, text(of, before), text(of, now));
     }
     for field in Field::iter() {
         let text = |request: &Request| field.get(request).map(|n| number(field, n, view)).unwrap_or_default();

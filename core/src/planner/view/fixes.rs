@@ -3,7 +3,6 @@
 use super::table::{cache_types, divergence, engine_name, formats, take_context, with_cache};
 use super::text::grouped;
 use crate::codec::Codec;
-use crate::engine::EngineName;
 use crate::error::{ErrorKind, PlanError};
 use crate::placement::State;
 use crate::plan::{Plan, Request, WeightsRequest, plan_model};
@@ -31,7 +30,7 @@ const REPLICAS: u64 = 4096;
 pub fn fixes(model: &ModelSpec, request: &Request, answer: Result<&Plan, &PlanError>) -> Vec<Fix> {
     let mut found: Vec<Fix> = match answer {
         Ok(plan) if plan.fit.state == State::Over => {
-            let many = plan.sequences > 1 && serves(engine_name(request));
+            let many = plan.sequences > 1 && engine_name(request).fills_its_device();
             let all = [
                 many.then(|| replicas(model, request)).flatten(),
                 cache(model, request),
@@ -115,7 +114,7 @@ fn devices(model: &ModelSpec, request: &Request) -> Option<Fix> {
         let entry = other.hardware.iter_mut().find(|entry| !entry.device.eq_ignore_ascii_case("cpu"))?;
         entry.count = entry.count.checked_mul(times)?;
         let text = format!("{} × {}", entry.count, entry.device);
-        if serves(engine_name(request)) {
+        if engine_name(request).fills_its_device() {
             other.placement.tp = other.placement.tp.checked_mul(times)?;
         }
         fits(model, &other).then(|| fix(text, other))
@@ -144,18 +143,6 @@ fn replicas(model: &ModelSpec, request: &Request) -> Option<Fix> {
     }
     let machine = super::change::devices(&request.hardware);
     with(high).map(|other| fix(format!("{} of {machine}", grouped(high)), other))
-}
-
-/// Whether an engine serves many from one pool.
-const fn serves(engine: EngineName) -> bool {
-    match engine {
-        EngineName::Vllm | EngineName::Sglang | EngineName::TensorRtLlm => true,
-        EngineName::Payload
-        | EngineName::LlamaCpp
-        | EngineName::Transformers
-        | EngineName::Mlx
-        | EngineName::ExllamaV3 => false,
-    }
 }
 
 /// What was set that the engine does not take, back at its default, one by one.

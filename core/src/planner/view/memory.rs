@@ -1,7 +1,7 @@
 //! A bar a device: what its memory holds, by what it is and how it grows.
 
 use crate::cache::{Retention, Role};
-use crate::engine::Carriers;
+use crate::engine::{Carriers, EngineName};
 use crate::plan::{Plan, StoreShown};
 use crate::planner::state::Part;
 use crate::spec::ModelSpec;
@@ -16,6 +16,8 @@ pub struct Segment {
     pub bytes: Bytes,
     /// What of it no token needs: hatched, at the end of its own stretch.
     pub waste: Bytes,
+    /// What of it another rank holds too: see [`super::copies`].
+    pub copies: Bytes,
 }
 
 /// One device's memory: the segments, the pool's unused part, what is withheld and what is free add up to the capacity.
@@ -31,7 +33,8 @@ pub struct Bar {
     pub free: Option<i64>,
     /// What the engine leaves alone by its own rule (vLLM's utilization).
     pub withheld: Bytes,
-    /// The unused part of a fixed pool, which belongs to the cache's stretch.
+    /// The unused part of a pool, which belongs to the cache's stretch: what a fixed pool has left, or what an engine takes
+    /// that fills its device with one.
     pub pool_free: Option<Bytes>,
 }
 
@@ -92,6 +95,7 @@ pub fn bars(model: &ModelSpec, plan: &Plan) -> Vec<Bar> {
             pool_free: plan.kv.pool_free_bytes,
         }];
     }
+    let fills = plan.engine.name.parse().is_ok_and(EngineName::fills_its_device);
     let most = cache.iter().max_by_key(|s| s.bytes).map_or(Part::Full, |s| s.part);
     plan.devices
         .iter()
@@ -107,20 +111,24 @@ pub fn bars(model: &ModelSpec, plan: &Plan) -> Vec<Bar> {
                 ])
                 .filter(|segment| segment.bytes > Bytes::ZERO)
                 .collect();
+            let fixed = plan.kv.pool_free_bytes.filter(|_| whole);
+            // An engine that fills its device leaves nothing free: what is left is room for more.
+            let room = device.free_bytes.and_then(|free| u64::try_from(free).ok()).map(Bytes::new);
+            let room = room.filter(|_| fills && fixed.is_none() && device.kv_bytes > Bytes::ZERO);
             Bar {
                 name: device.name.clone(),
                 capacity: device.capacity_bytes,
                 segments,
-                free: device.free_bytes,
+                free: if room.is_some() { Some(0) } else { device.free_bytes },
                 withheld: device.withheld_bytes,
-                pool_free: plan.kv.pool_free_bytes.filter(|_| whole),
+                pool_free: fixed.or(room),
             }
         })
         .collect()
 }
 
 const fn plain(part: Part, bytes: Bytes) -> Segment {
-    Segment { part, bytes, waste: Bytes::ZERO }
+    Segment { part, bytes, waste: Bytes::ZERO, copies: Bytes::ZERO }
 }
 
 /// The cache by part. What the engine reserves for no store in particular is padding of the largest part.
@@ -137,7 +145,7 @@ fn cache(model: &ModelSpec, plan: &Plan) -> Vec<Segment> {
                 segment.bytes = Bytes::new(segment.bytes.get().saturating_add(bytes));
                 segment.waste = Bytes::new(segment.waste.get().saturating_add(waste.get()));
             }
-            None => parts.push(Segment { part, bytes: Bytes::new(bytes), waste }),
+            None => parts.push(Segment { waste, ..plain(part, Bytes::new(bytes)) }),
         }
     }
     let free = plan.kv.pool_free_bytes.unwrap_or_default().get();

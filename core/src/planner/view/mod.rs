@@ -5,6 +5,7 @@
 //! - [`headline`]: does it fit, what binds, what next.
 //! - [`fixes`]: ways out of a plan that is over or refused, each with its price.
 //! - [`memory`]: a bar a device, by what the bytes are and how they grow.
+//! - [`copies`]: what of it another rank holds too.
 //! - [`curve`]: bytes against context, with the capacity and where the context stands.
 //! - [`layers`]: a letter a layer.
 //! - [`table`]: alternatives, each a request that can be taken.
@@ -12,6 +13,7 @@
 //! - [`change`]: what the last action did to the figures.
 
 pub mod change;
+pub mod copies;
 pub mod curve;
 pub mod fixes;
 pub mod headline;

@@ -61,6 +61,46 @@ fn windows_are_a_part_of_their_own_and_stop_growing() {
     assert_eq!((Part::Window.grows(), Part::Full.grows()), (words::Grows::Stops, words::Grows::EveryToken));
 }
 
+/// MLA's latent has one head, which every tensor-parallel rank keeps; 8 heads on 8 ranks are kept once each; decode-context
+/// parallel ranks keep tokens of their own.
+#[test]
+fn ranks_that_hold_the_same_are_copies_of_the_first() {
+    let copies = |model: &str, placement: Value| {
+        let asked = asked(
+            &json!({ "model": model, "engine": { "name": "vllm" }, "context": 65_536, "placement": placement,
+            "hardware": [{ "device": "h200-sxm-141gb", "count": 8 }] }),
+        );
+        let (model, plan) = answer(&asked);
+        let plan = plan.unwrap();
+        let mut bars = memory::bars(&model, &plan);
+        super::copies::mark(&mut bars, &model, &asked, &plan);
+        let of = |bar: &memory::Bar| {
+            bar.segments.iter().map(|s| (s.copies.get(), s.bytes.get())).collect::<Vec<_>>()
+        };
+        (of(&bars[0]), of(&bars[7]))
+    };
+    let all = |cells: &[(u64, u64)]| cells.iter().all(|(copied, bytes)| copied == bytes);
+    let none = |cells: &[(u64, u64)]| cells.iter().all(|(copied, _)| *copied == 0);
+    let (first, last) = copies("deepseek-v3.1", json!({ "tp": 8 }));
+    assert!(none(&first) && all(&last) && !last.is_empty(), "{first:?} {last:?}");
+    let (first, last) = copies("llama-3.1-70b", json!({ "tp": 8 }));
+    assert!(none(&first) && none(&last), "{first:?} {last:?}");
+    let (first, last) = copies("deepseek-v3.1", json!({ "tp": 8, "dcp": 8 }));
+    assert!(none(&first) && none(&last), "{first:?} {last:?}");
+}
+
+#[test]
+fn an_engine_that_fills_its_device_leaves_room_for_more_and_nothing_free() {
+    let (model, plan) =
+        answer(&asked(&json!({ "model": "qwen3-8b", "engine": { "name": "vllm" }, "context": 32_768,
+        "weights": { "format": "bf16" }, "hardware": [{ "device": "rtx-5090" }] })));
+    let bar = memory::bars(&model, &plan.unwrap()).remove(0);
+    assert_eq!(bar.free, Some(0));
+    // 31.84 GiB, of which vLLM leaves 8 % alone, less 15.3 of weights and 4.5 of 32,768 tokens.
+    let room = bar.pool_free.unwrap().get() >> 20;
+    assert!((8_000..10_500).contains(&room), "{room} MiB");
+}
+
 #[test]
 fn a_layer_map_has_the_published_pattern() {
     let letters = |id: &str| {

@@ -9,7 +9,6 @@ use crate::screen::command::Command;
 use crate::screen::entry::Entry;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
 /// What was said last, what is typed, what an alternative would change, or what the last change did.
 pub(crate) fn said(app: &App, area: Rect, buf: &mut Buffer) {
@@ -49,8 +48,23 @@ fn typed(app: &App, entry: &Entry, area: Rect, buf: &mut Buffer) {
     };
 }
 
-/// The keys that matter where one is.
-pub(crate) fn keys(app: &App, area: Rect, buf: &mut Buffer) {
+/// A key of the footer: its column, how it is written, what it does, and its command where it is one.
+pub(crate) struct Hint {
+    pub(crate) x: u16,
+    key: String,
+    does: &'static str,
+    pub(crate) command: Option<Command>,
+}
+
+impl Hint {
+    /// Columns of it.
+    pub(crate) fn width(&self) -> u16 {
+        u16::try_from(self.key.chars().count() + self.does.chars().count() + 1).unwrap_or(u16::MAX)
+    }
+}
+
+/// The keys that matter where one is, as many as there is room for; the way to all of them always has it.
+pub(crate) fn hints(app: &App, width: u16) -> Vec<Hint> {
     let theme = app.theme;
     let key = |command: Command| app.bindings.key(command);
     let arrows = format!("{}/{}", key(Command::Less), key(Command::Greater));
@@ -58,46 +72,54 @@ pub(crate) fn keys(app: &App, area: Rect, buf: &mut Buffer) {
     let arrows = if arrows == "Left/Right" { theme.text("←→") } else { arrows };
     let pages = if pages == "PageDown/PageUp" { "PgDn/PgUp".to_owned() } else { pages };
     let up = theme.text("↑↓");
-    let all: Vec<(String, &str)> = match &app.mode {
+    let of = |command: Command, does: &'static str| (key(command), does, Some(command));
+    let all: Vec<(String, &'static str, Option<Command>)> = match &app.mode {
         Mode::Browse => vec![
-            (arrows, "move"),
-            (pages, "snap"),
-            ("0-9".to_owned(), "type"),
-            (key(Command::Largest), "largest that fits"),
-            (up, "alternatives"),
-            (key(Command::Next), "next"),
-            (key(Command::Pin), "pin A"),
-            (key(Command::Undo), "undo"),
-            (key(Command::Open), "open"),
-            (key(Command::Help), "all keys"),
-            (key(Command::Quit), "quit"),
+            (arrows, "move", None),
+            (pages, "snap", Some(Command::SnapUp)),
+            ("0-9".to_owned(), "type", None),
+            of(Command::Largest, "largest that fits"),
+            (up, "alternatives", None),
+            of(Command::Next, "next"),
+            of(Command::Pin, "pin A"),
+            of(Command::Undo, "undo"),
+            of(Command::Open, "open"),
+            of(Command::Help, "all keys"),
+            of(Command::Quit, "quit"),
         ],
-        Mode::Pick(_) => {
-            vec![
-                ("type".to_owned(), "to search"),
-                (up, "move"),
-                ("Enter".to_owned(), "take"),
-                ("Esc".to_owned(), "back"),
-            ]
-        }
-        Mode::Type(_) => {
-            vec![("Enter".to_owned(), "take"), ("=".to_owned(), "largest"), ("Esc".to_owned(), "back")]
-        }
-        Mode::Read(_) => vec![(up, "scroll"), ("any other key".to_owned(), "back")],
+        Mode::Pick(_) => vec![
+            ("type".to_owned(), "to search", None),
+            (up, "move", None),
+            ("Enter".to_owned(), "take", None),
+            ("Esc".to_owned(), "back", None),
+        ],
+        Mode::Type(_) => vec![
+            ("Enter".to_owned(), "take", None),
+            ("=".to_owned(), "largest", None),
+            ("Esc".to_owned(), "back", None),
+        ],
+        Mode::Read(_) => vec![(up, "scroll", None), ("any other key".to_owned(), "back", None)],
     };
+    let help = u16::try_from(key(Command::Help).chars().count()).unwrap_or(0) + 10;
     let mut x: u16 = 1;
-    let help = format!("{} all keys", key(Command::Help));
-    for (key, does) in all {
-        let width = u16::try_from(key.chars().count() + does.chars().count() + 4).unwrap_or(u16::MAX);
-        // Where not all fit, the way to all of them does.
-        let last = u16::try_from(help.chars().count()).unwrap_or(0) + 1;
-        if x.saturating_add(width).saturating_add(last) > area.width && does != "all keys" && does != "quit" {
+    let mut found = Vec::new();
+    for (key, does, command) in all {
+        let hint = Hint { x, key, does, command };
+        let end = x.saturating_add(hint.width());
+        let always = matches!(command, Some(Command::Help | Command::Quit));
+        if end > width || (!always && end.saturating_add(help + 2) > width) {
             continue;
         }
-        if x.saturating_add(width) > area.width + 3 {
-            continue;
-        }
-        x = text(buf, area, x, 0, &key, theme.strong()) + 1;
-        x = text(buf, area, x, 0, does, Style::new().patch(theme.dim())) + 3;
+        x = end + 3;
+        found.push(hint);
+    }
+    found
+}
+
+/// Draws the keys.
+pub(crate) fn keys(app: &App, area: Rect, buf: &mut Buffer) {
+    for hint in hints(app, area.width) {
+        let x = text(buf, area, hint.x, 0, &hint.key, app.theme.strong()) + 1;
+        text(buf, area, x, 0, hint.does, app.theme.dim());
     }
 }

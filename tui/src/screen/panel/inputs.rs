@@ -61,7 +61,9 @@ pub(crate) fn inputs(app: &App, width: u16) -> Vec<Input> {
     let cache = &request.cache;
     let latent = app.answers.plan.as_ref().is_ok_and(|plan| plan.kv.by_role.get(Role::Latent).is_some());
     let k = codec(app, if latent { Role::Latent } else { Role::K }, cache.k.as_ref().or(cache.kv.as_ref()));
-    let v = codec(app, Role::V, cache.v.as_ref().or(cache.kv.as_ref()));
+    // A latent is keys and values at once.
+    let v =
+        if latent { "–".to_owned() } else { codec(app, Role::V, cache.v.as_ref().or(cache.kv.as_ref())) };
     let own = app.planner.model().ok().and_then(ModelSpec::own_weights).and_then(|own| own.loaded().ok());
     let own = own.map(|bytes| format!("file {}", view::text::bytes(bytes, state.view)));
     let weights = request.weights.as_ref().map(|_| change::weights(request, state.view)).or(own);

@@ -25,6 +25,8 @@ pub(crate) enum CellOf {
     Part(Part, bool),
     /// Padding of a part.
     Waste(Part),
+    /// What another rank holds too.
+    Copy(Part, bool),
     /// Room in a pool.
     Room,
     /// What the engine leaves alone.
@@ -61,8 +63,11 @@ pub(crate) fn cells(bar: &Bar, width: u16, scale: u64, values: (u64, u64)) -> Ve
             | Part::KeptFree => 0,
         };
         let to = if segment.part == Part::KeptFree { &mut tail } else { &mut out };
-        to.extend(std::iter::repeat_n(CellOf::Part(segment.part, false), needed - of_values));
-        to.extend(std::iter::repeat_n(CellOf::Part(segment.part, true), of_values));
+        for (cells, value) in [(needed - of_values, false), (of_values, true)] {
+            let copied = portion(cells, segment.copies.get(), segment.bytes.get());
+            to.extend(std::iter::repeat_n(CellOf::Part(segment.part, value), cells - copied));
+            to.extend(std::iter::repeat_n(CellOf::Copy(segment.part, value), copied));
+        }
         to.extend(std::iter::repeat_n(CellOf::Waste(segment.part), waste));
     }
     out.extend(std::iter::repeat_n(CellOf::Room, columns(bar.pool_free.unwrap_or_default().get())));
@@ -90,9 +95,13 @@ pub(crate) fn cells(bar: &Bar, width: u16, scale: u64, values: (u64, u64)) -> Ve
 }
 
 fn share(cells: usize, (k, v): (u64, u64)) -> usize {
-    let all = u128::from(k) + u128::from(v);
-    let part = u128::try_from(cells).unwrap_or(0) * u128::from(v) / all.max(1);
-    usize::try_from(part).unwrap_or(0)
+    portion(cells, v, k.saturating_add(v))
+}
+
+/// The cells of a part of what all of them stand for.
+fn portion(cells: usize, part: u64, all: u64) -> usize {
+    let part = u128::try_from(cells).unwrap_or(0) * u128::from(part) / u128::from(all.max(1));
+    usize::try_from(part).unwrap_or(0).min(cells)
 }
 
 /// The bytes of a bar's whole width: the capacity, or more where it is over.
@@ -176,6 +185,7 @@ fn drawn(cell: CellOf, theme: Theme, figure: Figure) -> (char, Style) {
     };
     match cell {
         CellOf::Part(part, value) => (theme.fill(part, value), lit(part)),
+        CellOf::Copy(part, _) => (theme.copies(), lit(part)),
         CellOf::Waste(part) => (theme.waste(), lit(part)),
         CellOf::Room => (theme.room(), theme.part(Part::Full)),
         CellOf::Withheld => (theme.withheld(), theme.dim()),
@@ -213,6 +223,11 @@ fn legend(
         if segment.waste > Bytes::ZERO && segment.waste.get() * 200 > segment.bytes.get() {
             x = text(buf, area, x, y, &format!(" ({} padding)", short(segment.waste, view)), theme.dim());
         }
+        if segment.copies > Bytes::ZERO {
+            let whole = segment.copies.get() * 100 > segment.bytes.get() * 99;
+            let copied = if whole { "all".to_owned() } else { short(segment.copies, view) };
+            x = text(buf, area, x, y, &format!(" ({copied} copies)"), theme.dim());
+        }
         x += 3;
     }
     let mut put = |label: &str, bytes: String, style: Style| {
@@ -227,6 +242,7 @@ fn legend(
     }
     match bar.free {
         Some(free) if free < 0 => put("over", short(Bytes::new(free.unsigned_abs()), view), theme.over()),
+        Some(0) if bar.pool_free.is_some() => {}
         Some(free) => put("free", short(Bytes::new(free.unsigned_abs()), view), Style::new()),
         None => {}
     }
@@ -246,6 +262,7 @@ mod tests {
             part,
             bytes: Bytes::new(bytes),
             waste: Bytes::new(waste),
+            copies: Bytes::ZERO,
         };
         let segments = parts.iter().map(segment).collect();
         Bar {

@@ -1,7 +1,6 @@
 //! Devices × cache types: the largest context.
 
-use super::{Row, Table, cache_types, cell, codec_is, engine_name, quality, with_cache};
-use crate::engine::EngineName;
+use super::{Row, Table, brief, cache_types, cell, codec_is, engine_name, quality, with_cache};
 use crate::plan::{HardwareEntry, Placement, Request};
 use crate::planner::view::change::devices;
 use crate::spec::ModelSpec;
@@ -27,7 +26,7 @@ const SERVING: &[(&str, u64)] = &[
 ];
 
 /// Options of engines that say how many ranks there are and would win over the request's.
-const RANK_OPTIONS: &[&str] = &[
+pub(in crate::planner::view) const RANK_OPTIONS: &[&str] = &[
     "tensor_parallel_size",
     "pipeline_parallel_size",
     "decode_context_parallel_size",
@@ -35,10 +34,14 @@ const RANK_OPTIONS: &[&str] = &[
     "tensor_split",
 ];
 
+/// Options of engines that give their pool a size.
+pub(in crate::planner::view) const POOL_OPTIONS: &[&str] =
+    &["kv_cache_memory_bytes", "num_gpu_blocks_override", "kv_memory_bytes", "free_memory_bytes"];
+
 pub(super) fn table(model: &ModelSpec, request: &Request) -> Table {
     let engine = engine_name(request);
     let codecs = cache_types(engine);
-    let pools = has_pool(engine);
+    let pools = engine.fills_its_device();
     let mut machines: Vec<(Vec<HardwareEntry>, Placement)> = Vec::new();
     if !request.hardware.is_empty() {
         machines.push((request.hardware.clone(), request.placement));
@@ -83,21 +86,9 @@ pub(super) fn table(model: &ModelSpec, request: &Request) -> Table {
     Table {
         title: "LARGEST CONTEXT",
         rows_are: "devices",
-        columns: codecs.iter().map(|codec| (*codec).to_owned()).collect(),
+        columns: codecs.iter().map(|codec| brief(codec).to_owned()).collect(),
         rows,
         quality,
         caption,
-    }
-}
-
-/// Whether an engine takes all spare memory for a pool.
-const fn has_pool(engine: EngineName) -> bool {
-    match engine {
-        EngineName::Vllm | EngineName::Sglang | EngineName::TensorRtLlm => true,
-        EngineName::Payload
-        | EngineName::LlamaCpp
-        | EngineName::Transformers
-        | EngineName::Mlx
-        | EngineName::ExllamaV3 => false,
     }
 }

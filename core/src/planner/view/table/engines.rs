@@ -1,6 +1,6 @@
 //! Engines × their cache types: bytes reserved for the same tokens.
 
-use super::{Cell, Mark, Row, Table, cache_types, cell, codec_is, engine_name, with_cache};
+use super::{Cell, Mark, Row, Table, brief, cache_types, cell, codec_is, engine_name, with_cache};
 use crate::engine::EngineName;
 use crate::plan::{EngineRequest, Request, plan_model};
 use crate::planner::state::View;
@@ -42,14 +42,6 @@ pub(super) fn table(model: &ModelSpec, request: &Request, view: View) -> Table {
         rows,
         quality: None,
         caption: Some(format!("{} for the same tokens; every engine with its own defaults.", view.units)),
-    }
-}
-
-/// A codec's name where a row of them has to fit: `e4m3`, `int8`.
-fn brief(codec: &str) -> &str {
-    match codec.strip_prefix("fp8_") {
-        Some(form) if form.starts_with('e') => form,
-        Some(_) | None => codec.split("_per_").next().unwrap_or(codec),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::planner::state::{Lens, View};
 use crate::spec::ModelSpec;
 
 pub(super) use cell::take_context;
+pub(super) use devices::{POOL_OPTIONS, RANK_OPTIONS};
 pub use weights::formats;
 
 /// How a cell stands out.
@@ -170,6 +171,14 @@ fn quality(codecs: &[&str]) -> (Option<Vec<String>>, Option<String>) {
         Some(figures.into_iter().map(|figure| figure.unwrap_or_else(|| "–".to_owned())).collect()),
         Some(caption),
     )
+}
+
+/// A codec's name where a row of them has to fit: `e4m3`, `int8`.
+pub(super) fn brief(codec: &str) -> &str {
+    match codec.strip_prefix("fp8_") {
+        Some(form) if form.starts_with('e') => form,
+        Some(_) | None => codec.split("_per_").next().unwrap_or(codec),
+    }
 }
 
 /// A divergence as it is read: `exact`, `.0002`.

@@ -1,6 +1,6 @@
 //! Weight formats × cache types: the largest context, or what is reserved where no machine is named.
 
-use super::{Cell, Row, Table, cache_types, cell, codec_is, engine_name, quality, with_cache};
+use super::{Cell, Row, Table, brief, cache_types, cell, codec_is, engine_name, quality, with_cache};
 use crate::engine::EngineName;
 use crate::plan::{Request, WeightsRequest};
 use crate::planner::state::View;
@@ -67,7 +67,7 @@ pub(super) fn table(model: &ModelSpec, request: &Request, view: View) -> Table {
     Table {
         title: "LARGEST CONTEXT",
         rows_are: "weights",
-        columns: codecs.iter().map(|codec| (*codec).to_owned()).collect(),
+        columns: codecs.iter().map(|codec| brief(codec).to_owned()).collect(),
         rows,
         quality,
         caption,
