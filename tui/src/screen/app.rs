@@ -3,19 +3,16 @@
 use super::answers::Answers;
 use super::command::{Bindings, Command};
 use super::entry::{Entry, Purpose};
-use super::picker::{Picker, Take};
+use super::lists;
+use super::picker::Picker;
 use super::preview::Preview;
 use super::theme::Theme;
-use super::{lists, open};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use kvplan_core::cache::Knob;
 use kvplan_core::engine::EngineName;
-use kvplan_core::error::PlanError;
 use kvplan_core::plan::{HardwareEntry, ModelRef};
 use kvplan_core::planner::view::table::Cell;
-use kvplan_core::planner::{Action, Field, Figure, Lens, Part, Planner, State, Tab, Units, link, snap};
-use kvplan_core::spec::ModelSpec;
-use kvplan_core::unit::grouped;
+use kvplan_core::planner::{Action, Field, Figure, Lens, Part, Planner, State, Tab, Units, link};
 
 /// What has to be done outside: the loop does it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +92,8 @@ pub(crate) struct App {
     pub(crate) compact: bool,
     /// The last thing to say.
     pub(crate) said: Option<String>,
+    /// Whether the pointer holds the capacity line.
+    pub(crate) grabbed: bool,
     /// The machine of the first open, and where it is from.
     pub(crate) machine: Option<(Vec<HardwareEntry>, &'static str)>,
     /// What the proof found, line by line.
@@ -118,6 +117,7 @@ impl App {
             pane: Pane::default(),
             compact: false,
             said: None,
+            grabbed: false,
             machine: None,
             proof: super::proof::Shown::default(),
         }
@@ -235,165 +235,6 @@ impl App {
         None
     }
 
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "keys are another crate's open list: what is not named does nothing"
-    )]
-    fn pick(&mut self, mut picker: Picker, key: KeyEvent) -> Option<Deed> {
-        match key.code {
-            KeyCode::Esc => return None,
-            KeyCode::Char('c' | 'q') if key.modifiers.contains(KeyModifiers::CONTROL) => return None,
-            KeyCode::Enter => return self.choose(&picker),
-            KeyCode::Up => picker.step(-1),
-            KeyCode::Down => picker.step(1),
-            KeyCode::PageUp => picker.step(-10),
-            KeyCode::PageDown => picker.step(10),
-            KeyCode::Home => picker.step(isize::MIN),
-            KeyCode::End => picker.step(isize::MAX),
-            KeyCode::Backspace => picker.edit(None),
-            KeyCode::Char(letter) => picker.edit(Some(letter)),
-            _ => {}
-        }
-        self.mode = Mode::Pick(picker);
-        None
-    }
-
-    /// Takes the item under the cursor.
-    pub(crate) fn choose(&mut self, picker: &Picker) -> Option<Deed> {
-        self.mode = Mode::Browse;
-        match picker.take() {
-            None => {
-                self.say(format!("nothing is called `{}`", picker.query));
-                None
-            }
-            Some(Take::Do(action)) => {
-                self.act(*action);
-                None
-            }
-            Some(Take::Type(field)) => {
-                self.type_number(field);
-                None
-            }
-            Some(Take::Run(command)) => self.run(command),
-        }
-    }
-
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "keys are another crate's open list: what is not named does nothing"
-    )]
-    fn type_in(&mut self, mut entry: Entry, key: KeyEvent) -> Option<Deed> {
-        match key.code {
-            KeyCode::Esc => return None,
-            KeyCode::Char('c' | 'q') if key.modifiers.contains(KeyModifiers::CONTROL) => return None,
-            KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => entry.text.clear(),
-            KeyCode::Enter => return self.typed(entry),
-            KeyCode::Backspace => entry.edit(None),
-            KeyCode::Char('=') if matches!(entry.purpose, Purpose::Number(_)) => {
-                self.largest();
-                return None;
-            }
-            KeyCode::Char(letter) => entry.edit(Some(letter)),
-            _ => {}
-        }
-        self.mode = Mode::Type(entry);
-        None
-    }
-
-    fn typed(&mut self, mut entry: Entry) -> Option<Deed> {
-        match entry.purpose {
-            Purpose::Number(field) => {
-                let text = entry.text.trim().to_owned();
-                let to = if text.is_empty() { Ok(None) } else { field.parse(&text).map(Some) };
-                match to {
-                    Ok(to) => self.act(Action::Set { field, to }),
-                    Err(error) => {
-                        entry.wrong = Some(error.message);
-                        self.mode = Mode::Type(entry);
-                    }
-                }
-                None
-            }
-            Purpose::Open if entry.text.trim().is_empty() => None,
-            Purpose::Open => Some(Deed::Open(entry.text)),
-            Purpose::Save if entry.text.trim().is_empty() => None,
-            Purpose::Save => Some(Deed::Save(entry.text.trim().to_owned())),
-        }
-    }
-
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "keys are another crate's open list: what is not named does nothing"
-    )]
-    fn read(&mut self, mut page: Page, key: KeyEvent) {
-        let last = page.lines.len().saturating_sub(1);
-        page.top = match key.code {
-            KeyCode::Up => page.top.saturating_sub(1),
-            KeyCode::Down => page.top.saturating_add(1).min(last),
-            KeyCode::PageUp => page.top.saturating_sub(15),
-            KeyCode::PageDown => page.top.saturating_add(15).min(last),
-            _ => return,
-        };
-        self.mode = Mode::Read(page);
-    }
-
-    /// Text that a terminal says was pasted.
-    pub(crate) fn paste(&mut self, text: &str) -> Option<Deed> {
-        match &mut self.mode {
-            Mode::Type(entry) if !text.trim().contains('\n') => {
-                entry.text.push_str(text.trim());
-                None
-            }
-            Mode::Pick(picker) => {
-                text.trim().chars().for_each(|letter| picker.edit(Some(letter)));
-                None
-            }
-            Mode::Type(_) | Mode::Browse | Mode::Read(_) => {
-                self.mode = Mode::Browse;
-                Some(Deed::Open(text.to_owned()))
-            }
-        }
-    }
-
-    /// What was opened or pasted, or why it is nothing.
-    pub(crate) fn opened(&mut self, opened: Result<open::Opened, PlanError>) {
-        match opened {
-            Ok(opened) => {
-                match opened.then {
-                    open::Then::Open(state) => {
-                        self.planner.open(*state);
-                        self.refresh();
-                    }
-                    open::Then::Do(action) => self.act(*action),
-                    open::Then::Model(model, path) => self.open_model(*model, &path),
-                    open::Then::Set(number) => {
-                        let field = self.focus;
-                        self.act(Action::Set { field, to: Some(number) });
-                    }
-                }
-                if self.said.is_none() {
-                    self.said = opened.said;
-                }
-                if let Some(page) = opened.page {
-                    self.mode = Mode::Read(page);
-                }
-            }
-            Err(error) => self.say(error.message),
-        }
-    }
-
-    fn open_model(&mut self, model: ModelSpec, path: &str) {
-        self.said = None;
-        match self.planner.open_model(model, path) {
-            Ok(_) => {
-                // Nothing of another file's answers is kept: its layers may be equal and its weights not.
-                self.answers = Answers::none();
-                self.refresh();
-            }
-            Err(error) => self.say(error.message),
-        }
-    }
-
     /// Lets an action happen; what is no valid input is said and changes nothing.
     pub(crate) fn act(&mut self, action: Action) {
         self.said = None;
@@ -410,7 +251,7 @@ impl App {
         }
     }
 
-    fn refresh(&mut self) {
+    pub(super) fn refresh(&mut self) {
         // The answers of before are kept where they do not change; an empty stand-in never is drawn.
         let before = std::mem::replace(&mut self.answers, Answers::none());
         self.answers = Answers::of(&self.planner, Some(before));
@@ -443,7 +284,7 @@ impl App {
         self.mode = Mode::Pick(lists::codecs(knob, self.engine(), current));
     }
 
-    fn type_number(&mut self, field: Field) {
+    pub(super) fn type_number(&mut self, field: Field) {
         self.focus = field;
         self.mode = Mode::Type(Entry::new(Purpose::Number(field), None));
     }
@@ -470,65 +311,6 @@ impl App {
             | Field::ExpertLayersOnHost => None,
         })
         .unwrap_or(0)
-    }
-
-    fn stops(&self) -> Vec<snap::Stop> {
-        let plan = self.answers.plan.as_ref().ok();
-        self.planner.model().map(|model| snap::stops(self.focus, model, plan)).unwrap_or_default()
-    }
-
-    fn step(&mut self, up: bool) {
-        let (field, stops) = (self.focus, self.stops());
-        let stop = snap::step(field, &stops, self.number(field), up);
-        self.move_to(&stop);
-    }
-
-    fn snap(&mut self, up: bool) {
-        let stops = self.stops();
-        match snap::next(&stops, self.number(self.focus), up).cloned() {
-            Some(stop) => self.move_to(&stop),
-            None => self.say("no further stop"),
-        }
-    }
-
-    fn move_to(&mut self, stop: &snap::Stop) {
-        let field = self.focus;
-        self.act(Action::Drag { field, to: Some(stop.value) });
-        if self.said.is_none() && !stop.name.is_empty() {
-            self.say(format!("{} {}: {}", field.label(), grouped(stop.value), stop.name));
-        }
-    }
-
-    /// The context under a pointer; a drag is one step until [`App::settle`].
-    pub(crate) fn drag_context(&mut self, tokens: u64) {
-        let stops = {
-            let plan = self.answers.plan.as_ref().ok();
-            self.planner.model().map(|model| snap::stops(Field::Context, model, plan)).unwrap_or_default()
-        };
-        // Within a fiftieth of a stop the pointer means the stop.
-        let near = |stop: &&snap::Stop| stop.value.abs_diff(tokens) <= stop.value / 50;
-        let stop = stops.iter().find(near).cloned();
-        let stop = stop.unwrap_or(snap::Stop { value: tokens.max(256) / 256 * 256, name: String::new() });
-        self.focus = Field::Context;
-        self.move_to(&stop);
-    }
-
-    /// The key or the pointer was let go.
-    pub(crate) fn settle(&mut self) {
-        // Settling changes no figure, and cannot fail.
-        let _ = self.planner.update(Action::Settle);
-    }
-
-    fn largest(&mut self) {
-        let field = self.focus;
-        match super::largest::largest(&self.planner, field) {
-            Ok((most, why)) => {
-                let kept = matches!(field, Field::Context | Field::Sequences);
-                self.act(if kept { Action::Largest(field) } else { Action::Set { field, to: Some(most) } });
-                self.say(format!("{} {}: {why}", field.label(), grouped(most)));
-            }
-            Err(why) => self.say(why),
-        }
     }
 
     /// The cell under the cursor, or the one that is set.

@@ -1,6 +1,7 @@
 //! The terminal planner.
 //!
 //! - [`app`]: the planner's state with its [`answers`], and what every key does to it. No drawing, no input or output.
+//! - [`modes`]: keys that go to a list, a line or a page; [`moves`]: numbers that move.
 //! - [`command`]: every key, its command and its help, as one table; help, footer and key handling read it.
 //! - [`picker`]: choosing from a list with fuzzy search; [`lists`] has the lists; [`entry`]: typing.
 //! - [`open`]: what is opened or pasted, known by what it is.
@@ -22,7 +23,9 @@ mod largest;
 mod last;
 mod layout;
 mod lists;
+mod modes;
 mod mouse;
+mod moves;
 mod open;
 mod panel;
 mod picker;

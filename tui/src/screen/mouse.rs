@@ -4,7 +4,7 @@ use super::app::{App, Deed, Mode};
 use super::command::Command;
 use super::layout::{self, Areas};
 use super::panel::{curve, footer, headline, inputs, layers, memory, picker, table, tabs};
-use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use kvplan_core::cache::Role;
 use kvplan_core::planner::{Action, Figure, Tab};
 use kvplan_core::unit::Bytes;
@@ -20,6 +20,7 @@ pub(crate) fn mouse(app: &mut App, event: MouseEvent, area: Rect) -> Option<Deed
             None
         }
         MouseEventKind::Up(_) => {
+            app.grabbed = false;
             app.settle();
             None
         }
@@ -126,17 +127,26 @@ fn press(app: &mut App, event: MouseEvent, area: Rect, at: &Areas) -> Option<Dee
         let share = y == 0 && x + 12 > at.run.width;
         return app.run(if share { Command::CopyState } else { Command::CopyLaunch });
     }
-    drag(app, event, at);
+    // Who takes hold of the capacity line moves what is kept free.
+    app.grabbed = inside(event, at.curve)
+        .zip(curve::Plot::of(app, at.curve))
+        .is_some_and(|((_, y), plot)| y > 0 && plot.capacity(app) == Some(y - 1));
+    if !app.grabbed {
+        drag(app, event, at);
+    }
     None
 }
 
-/// A pointer on the curve moves the context.
+/// A pointer on the curve moves the context; with Alt held it stops nowhere.
 fn drag(app: &mut App, event: MouseEvent, at: &Areas) {
-    if let Some((x, y)) = inside(event, at.curve)
-        && y > 0
-        && let Some(tokens) = curve::Plot::of(app, at.curve).and_then(|plot| plot.tokens(x))
-    {
-        app.drag_context(tokens);
+    let Some((x, y)) = inside(event, at.curve).filter(|(_, y)| *y > 0) else { return };
+    let Some(plot) = curve::Plot::of(app, at.curve) else { return };
+    if app.grabbed {
+        if let Some(bytes) = plot.bytes(y - 1) {
+            app.drag_capacity(bytes);
+        }
+    } else if let Some(tokens) = plot.tokens(x) {
+        app.drag_context(tokens, !event.modifiers.contains(KeyModifiers::ALT));
     }
 }
 

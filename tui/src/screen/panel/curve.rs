@@ -68,6 +68,19 @@ impl Plot {
         self.height.checked_sub(1)?.checked_sub(y)
     }
 
+    /// The row of what the device has.
+    pub(crate) fn capacity(&self, app: &App) -> Option<u16> {
+        self.y(app.answers.curve.as_ref()?.capacity?)
+    }
+
+    /// The bytes at a row.
+    pub(crate) fn bytes(&self, row: u16) -> Option<u64> {
+        let rows = u128::from(self.height.checked_sub(1)?.max(1));
+        let above = u128::from((self.height - 1).checked_sub(row)?);
+        let bytes = above * u128::from(self.high - self.low) / rows;
+        self.low.checked_add(u64::try_from(bytes).ok()?)
+    }
+
     /// The length under a column of the panel.
     pub(crate) fn tokens(&self, column: u16) -> Option<u64> {
         let x = column.checked_sub(self.left).filter(|x| *x < self.width)?;

@@ -221,6 +221,16 @@ fn a_pointer_lights_a_part_takes_a_cell_and_drags_the_context() {
     mouse::mouse(&mut app, event(MouseEventKind::Up(MouseButton::Left), 0, 0), area);
     press(&mut app, "u");
     assert_eq!(app.planner.state().request.context, before);
+    // The capacity line is pulled down: what is above it is kept free.
+    let plot = super::panel::curve::Plot::of(&app, at.curve).unwrap();
+    let line = at.curve.y + 1 + plot.capacity(&app).unwrap();
+    mouse::mouse(&mut app, event(down, at.curve.x + 20, line), area);
+    mouse::mouse(&mut app, event(drag, at.curve.x + 20, line + 2), area);
+    assert!(app.planner.state().request.reserve.keep_free_bytes >= 1 << 30);
+    assert_eq!(app.planner.state().request.context, before);
+    mouse::mouse(&mut app, event(MouseEventKind::Up(MouseButton::Left), 0, 0), area);
+    press(&mut app, "u");
+    assert_eq!(app.planner.state().request.reserve.keep_free_bytes, 0);
     let row = at.table.y + 3;
     let x = (at.table.x..at.table.x + at.table.width)
         .find(|x| {
@@ -286,7 +296,7 @@ proptest! {
 #[test]
 fn every_command_is_harmless_from_every_tab() {
     for tab in Tab::iter() {
-        let mut app = of(example());
+        let mut app = of(small());
         for command in Command::iter() {
             app.mode = Mode::Browse;
             app.act(Action::Tab(tab));
