@@ -60,10 +60,15 @@ impl Answers {
         let (request, view) = (&state.request, state.view);
         let plan = planner.plan_of(&Request { explain: true, ..request.clone() });
         let model = planner.model().ok();
-        let (kept, last) = match before {
-            None => (None, None),
-            Some(before) => (before.table.zip(before.asked), before.plan.ok().map(Box::new).or(before.last)),
+        let (kept, last, drawn) = match before {
+            None => (None, None, None),
+            Some(before) => {
+                let last = before.plan.ok().map(Box::new).or(before.last);
+                (before.table.zip(before.asked), last, Some((before.bars, before.curve)))
+            }
         };
+        // Of a model that is not understood nothing can be drawn anew: what was drawn last stays, greyed.
+        let stale = drawn.filter(|_| model.is_none());
         let last = last.filter(|_| plan.is_err());
         // What is shown greyed where there is no plan now.
         let shown = plan.as_ref().ok().or(last.as_deref());
@@ -76,10 +81,14 @@ impl Answers {
             let context = plan.map_or(request.context.unwrap_or(1024), |plan| plan.context.get());
             model.and_then(|model| curve(model, request, context, POINTS).ok())
         };
+        let (bars, curve) = stale.unwrap_or_else(|| {
+            let bars = model.zip(shown).map(|(model, plan)| marked(model, request, plan));
+            (bars.unwrap_or_default(), of(request, shown))
+        });
         Self {
             headline: headline(plan.as_ref(), view),
-            bars: model.zip(shown).map(|(model, plan)| marked(model, request, plan)).unwrap_or_default(),
-            curve: of(request, shown),
+            bars,
+            curve,
             map: model.map(|model| map(model, shown)),
             table,
             asked: Some(asked),

@@ -413,7 +413,8 @@ impl App {
             Ok(effect) if effect.inputs => {
                 self.refresh();
                 let (behind, ahead) = self.planner.steps();
-                self.say(format!("{behind} steps to undo, {ahead} to redo"));
+                let steps = if behind == 1 { "step" } else { "steps" };
+                self.say(format!("{behind} {steps} to undo, {ahead} to redo"));
             }
             Ok(_) => self.say(if back { "nothing to undo" } else { "nothing to redo" }),
             Err(error) => self.say(error.message),

@@ -52,7 +52,11 @@ pub(crate) fn inputs(app: &App, width: u16) -> Vec<Input> {
     let request = &state.request;
     let model = match &request.model {
         ModelRef::Id(id) => id.clone(),
-        ModelRef::Hf(_) | ModelRef::Gguf(_) | ModelRef::Spec(_) => {
+        ModelRef::Hf(config) => {
+            let family = config.get("model_type").and_then(|name| name.as_str()).unwrap_or("a config");
+            app.planner.model().map_or_else(|_| family.to_owned(), |model| model.name().to_owned())
+        }
+        ModelRef::Gguf(_) | ModelRef::Spec(_) => {
             app.planner.model().map_or_else(|_| "a file".to_owned(), |model| model.name().to_owned())
         }
     };

@@ -72,6 +72,8 @@ fn a_config_that_is_not_understood_is_named_over_the_last_plan_and_taken_back() 
     assert_eq!(app.answers.headline.word, Word::Unknown);
     assert!(app.answers.headline.first.contains("nobody_knows"), "{:?}", app.answers.headline);
     assert!(app.answers.plan.is_err() && app.answers.last.is_some());
+    // The last plan's memory stays in sight.
+    assert!(screen(&mut app, 120, 40).contains("cache 8.00"));
     press(&mut app, "u");
     assert_eq!(*app.planner.state(), before);
 }
