@@ -77,6 +77,26 @@ impl Retention {
         }))
     }
 
+    /// Of what is kept after `tokens` tokens, the entries that the first `prefix` of them made: what sequences with the same
+    /// beginning could keep once. A state or what a policy picks is of the whole sequence, an encoder's input is each
+    /// sequence's own.
+    ///
+    /// ```
+    /// # use kvplan_core::{cache::Retention, unit::Tokens};
+    /// let common = |law: Retention| law.common(Tokens::new(1000), Tokens::new(800)).get();
+    /// assert_eq!([Retention::All, Retention::Window(512), Retention::Strided(128)].map(common), [800, 312, 6]);
+    /// ```
+    #[must_use]
+    pub fn common(self, tokens: Tokens, prefix: Tokens) -> Tokens {
+        let (n, prefix) = (tokens.get(), prefix.get().min(tokens.get()));
+        Tokens::new(match self {
+            Self::All => prefix,
+            Self::Window(kept) | Self::Chunk(kept) => prefix.min(kept.saturating_sub(n - prefix)),
+            Self::Strided(r) => prefix / r.max(1),
+            Self::Fixed(_) | Self::Encoder | Self::Evicted(_) => 0,
+        })
+    }
+
     /// Tokens after which the growth pattern repeats: the stride of a strided law, 1 otherwise.
     #[must_use]
     pub const fn stride(self) -> u64 {

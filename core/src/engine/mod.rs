@@ -21,6 +21,7 @@ pub mod lmcache;
 pub mod mlx;
 pub mod payload;
 pub mod sglang;
+mod sharing;
 pub mod tensorrt_llm;
 pub mod transformers;
 pub mod vllm;
@@ -292,6 +293,8 @@ pub struct Scenario {
     pub cache: CacheTypes,
     /// Multi-token-prediction layers kept in the cache.
     pub mtp: u64,
+    /// Tokens at the start of every sequence that are the same in all of them.
+    pub shared: Tokens,
     /// Build the tree of terms.
     pub explain: bool,
 }
@@ -381,6 +384,8 @@ pub struct Reservation {
     pub pool: Option<Pool>,
     /// How many sequences of this length could be resident, where something but memory says so.
     pub room: Room,
+    /// What the sequences keep once and what each takes beside it, where the engine keeps equal beginnings once.
+    pub common: Option<Common>,
     /// Bytes reserved for no store in particular (a null block, a padding page): counted as allocated and as waste.
     pub overhead: Bytes,
     /// The figures this engine itself prints, under its own names.
@@ -452,6 +457,18 @@ pub struct Room {
     pub pool: Option<u64>,
     /// What the engine runs at once by its own options; `None` where they do not say.
     pub slots: Option<u64>,
+}
+
+/// What sequences that begin with the same tokens keep once, and what each takes beside it: in the engine's own
+/// figures, which are one rank's where it shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Common {
+    /// Tokens at the start that are kept once.
+    pub tokens: u64,
+    /// Bytes kept once for all sequences.
+    pub once: Bytes,
+    /// Bytes one more sequence takes.
+    pub each: Bytes,
 }
 
 /// A pool of fixed size.

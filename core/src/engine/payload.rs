@@ -1,6 +1,6 @@
 //! The ideal engine: exactly what the tokens need under the chosen codecs, no padding, no pages.
 
-use super::{Carriers, Reservation, Scenario, StoreLine, codec_error};
+use super::{Carriers, Common, Reservation, Scenario, StoreLine, codec_error};
 use crate::cache::{Knob, Retention, Role, Store};
 use crate::codec::Codec;
 use crate::error::PlanError;
@@ -74,12 +74,14 @@ pub(crate) fn reserve_share(
     })?;
     let sequences = scenario.sequences.unwrap_or(1);
     let mut lines = Vec::with_capacity(8);
+    // A sequence that is the same to its last token is no other.
+    let prefix = Tokens::new(scenario.shared.get().min(context.get().saturating_sub(1)));
+    let (mut once, mut each) = (Bytes::ZERO, Bytes::ZERO);
     for (index, kind, layers) in model.kept_kinds(scenario.mtp) {
         for store in kind.stores().iter().filter(|s| s.role.is_payload()) {
             let knob = store.role.knob();
             let codec = scenario.cache.get(knob).unwrap_or(default_codec(knob));
-            let entries = store.entries(context, scenario.encoder_tokens)?;
-            let entries = match store.retention {
+            let shard = |entries: Tokens| match store.retention {
                 Retention::All if ranks > 1 => Tokens::new(entries.get().div_ceil(ranks)),
                 Retention::All
                 | Retention::Window(_)
@@ -89,7 +91,18 @@ pub(crate) fn reserve_share(
                 | Retention::Encoder
                 | Retention::Evicted(_) => entries,
             };
-            let payload = store_payload(store, codec, entries)?.times(layers)?.times(sequences)?;
+            let entries = shard(store.entries(context, scenario.encoder_tokens)?);
+            let whole = store_payload(store, codec, entries)?.times(layers)?;
+            // Groups of tokens that a codec packs together are shared whole.
+            let period = codec.growth_period();
+            let common = shard(store.retention.common(context, prefix)).get() / period * period;
+            let shared = match Tokens::new(common).min(entries) {
+                Tokens::ZERO => Bytes::ZERO,
+                common => store_payload(store, codec, common)?.times(layers)?,
+            };
+            let own = whole.minus(shared)?;
+            (once, each) = (once.plus(shared)?, each.plus(own)?);
+            let payload = shared.plus(own.times(sequences)?)?;
             lines.push(StoreLine {
                 cache: cache_name(store),
                 role: store.role,
@@ -107,5 +120,6 @@ pub(crate) fn reserve_share(
             });
         }
     }
-    Ok(Reservation { context, sequences, lines, ..Reservation::default() })
+    let common = Some(Common { tokens: prefix.get(), once, each });
+    Ok(Reservation { context, sequences, lines, common, ..Reservation::default() })
 }

@@ -3,7 +3,7 @@
 //! Its rules were read in its source and not run: there is no wheel for this revision.
 
 use super::ledger::{Held, Ledger, floor_div, positive};
-use super::{Pool, Report as AnyReport, Reservation, Room, Scenario, codec_error};
+use super::{Common, Pool, Report as AnyReport, Reservation, Room, Scenario, codec_error};
 use crate::cache::{Knob, Retention, Role};
 use crate::codec::Codec;
 use crate::error::PlanError;
@@ -18,6 +18,11 @@ static BLOCKS: Rule = Rule {
     id: "tensorrt-llm/blocks",
     says: "blocks of tokens_per_block tokens in all layers, as many as a fraction of the free memory holds",
     source: "tensorrt_llm/_torch/pyexecutor/resource_manager.py KVCacheManager.calculate_max_num_blocks at 001541bad83b",
+};
+pub(crate) static PREFIXES: Rule = Rule {
+    id: "tensorrt-llm/block-reuse",
+    says: "whole blocks of an equal beginning are kept once (enable_block_reuse, the default); beside attention windows nothing is counted as shared",
+    source: "nvidia.github.io/TensorRT-LLM features/kvcache.html, llm-api/reference/KvCacheConfig.html (enable_block_reuse = True)",
 };
 static WINDOWS: Rule = Rule {
     id: "tensorrt-llm/window-shares",
@@ -268,14 +273,23 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         ));
     }
     let context = scenario.context.or_else(|| model.trained_context());
+    let prefix = match windows.as_slice() {
+        [Window { tokens: None, .. }] => {
+            // The last token is always computed.
+            let least = context.map_or(0, |c| c.get().saturating_sub(1));
+            scenario.shared.get().min(least) / block * block
+        }
+        _ => 0,
+    };
     let mut pools: Vec<(u64, u64)> = Vec::with_capacity(windows.len());
     for window in &windows {
         let cell = if several { window.budgeted } else { window.cell };
         let blocks = match (options.free_memory_bytes, scenario.context) {
             (Some(free), _) => primary(options, free, windows.len(), cell),
             (None, Some(context)) => {
-                let kept = context.get().min(window.tokens.unwrap_or(u64::MAX));
-                kept.div_ceil(block).checked_mul(sequences).ok_or(Overflow)?
+                let kept = (context.get() - prefix).min(window.tokens.unwrap_or(u64::MAX));
+                let own = kept.div_ceil(block).checked_mul(sequences).ok_or(Overflow)?;
+                own.checked_add(prefix / block).ok_or(Overflow)?
             }
             (None, None) => {
                 let message =
@@ -308,7 +322,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
             options.host_cache_size
         )));
     }
-    compose(scenario, options, codec, &windows, &pools, (context, sequences), assumptions)
+    compose(scenario, options, codec, &windows, &pools, (context, sequences, prefix), assumptions)
 }
 
 fn compose(
@@ -317,7 +331,7 @@ fn compose(
     codec: Codec,
     windows: &[Window],
     pools: &[(u64, u64)],
-    (context, sequences): (Tokens, u64),
+    (context, sequences, prefix): (Tokens, u64, u64),
     assumptions: Vec<Cow<'static, str>>,
 ) -> Result<Reservation, PlanError> {
     let block = options.tokens_per_block;
@@ -325,15 +339,19 @@ fn compose(
     let (mut total, mut free) = (Bytes::ZERO, Bytes::ZERO);
     let (mut cells, mut first, mut second) = (0u64, 0u64, 0u64);
     let mut room = None;
+    let mut common = Common { tokens: prefix, once: Bytes::ZERO, each: Bytes::ZERO };
     let mut terms = Vec::new();
     for (window, (blocks, host)) in windows.iter().zip(pools) {
         let rule = if windows.len() > 1 { &WINDOWS } else { &BLOCKS };
         let tokens = blocks.checked_mul(block).ok_or(Overflow)?;
-        let kept = context.get().min(window.tokens.unwrap_or(u64::MAX));
-        let used = kept.div_ceil(block).checked_mul(sequences).ok_or(Overflow)?.min(*blocks);
-        let held = blocks / kept.div_ceil(block).max(1);
+        let kept = context.get().saturating_sub(prefix).min(window.tokens.unwrap_or(u64::MAX));
+        let (own, once) = (kept.div_ceil(block), prefix / block);
+        let used = own.checked_mul(sequences).and_then(|n| n.checked_add(once)).ok_or(Overflow)?.min(*blocks);
+        let held = blocks.saturating_sub(once) / own.max(1);
         room = Some(room.map_or(held, |least: u64| least.min(held)));
         let bytes = Bytes::new(window.cell).times(block)?;
+        common.once = common.once.plus(bytes.times(once)?)?;
+        common.each = common.each.plus(bytes.times(own)?)?;
         total = total.plus(bytes.times(*blocks)?)?;
         free = free.plus(bytes.times(blocks - used)?)?;
         for row in &window.rows {
@@ -379,6 +397,7 @@ fn compose(
         sequences,
         lines,
         pool: options.free_memory_bytes.map(|_| Pool { total, free }),
+        common: Some(common),
         room: Room { pool: room.filter(|_| options.free_memory_bytes.is_some()), slots: None },
         report: AnyReport::TensorRtLlm(Report {
             cache_bytes_per_token: cells,

@@ -156,6 +156,29 @@ impl<'a> Case<'a> {
         other
     }
 
+    /// The same question about sequences whose first tokens are the same in all of them.
+    #[must_use]
+    pub fn with_shared(&self, tokens: u64) -> Self {
+        let mut other = self.clone();
+        other.scenario.shared = Tokens::new(tokens);
+        other
+    }
+
+    /// The same question to an engine whose pool has no given size.
+    #[must_use]
+    pub(crate) fn without_pool(&self) -> Self {
+        let mut other = self.clone();
+        other.engine.set_pool(None);
+        other
+    }
+
+    /// The same question to an engine whose pool has so many bytes; `None` for one without.
+    #[must_use]
+    pub(crate) fn with_pool(&self, bytes: Bytes) -> Option<Self> {
+        let mut other = self.clone();
+        other.engine.set_pool(Some(bytes)).then_some(other)
+    }
+
     /// llama.cpp's offload of everything: all layers and the output.
     #[must_use]
     pub fn offload_limit(&self) -> u64 {

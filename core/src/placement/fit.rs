@@ -140,6 +140,21 @@ impl Case<'_> {
         usable.checked_sub(signed(bill.at(place)?.get())?).map(Some).ok_or(Overflow)
     }
 
+    /// What the tightest rank leaves for its cache, whatever it holds of it; `None` where no memory was described.
+    ///
+    /// # Errors
+    /// [`Overflow`] past 64 bits.
+    pub(crate) fn left_for_cache(&self, bill: &Bill) -> Result<Option<Bytes>, Overflow> {
+        let mut least: Option<u64> = None;
+        for (place, kv) in bill.kv.iter().enumerate().filter(|(_, kv)| **kv > Bytes::ZERO) {
+            let Some(spare) = self.spare_at(bill, place)? else { continue };
+            let left = spare.checked_add(signed(kv.get())?).ok_or(Overflow)?;
+            let left = u64::try_from(left).unwrap_or(0);
+            least = Some(least.map_or(left, |least| least.min(left)));
+        }
+        Ok(least.map(Bytes::new))
+    }
+
     /// The tightest place of a bill; `None` where no memory was described.
     ///
     /// # Errors
@@ -187,7 +202,8 @@ impl Case<'_> {
             Ok((_, reservation)) if reservation.context < least => {
                 Ok(Trial::Short { holds: 0, by: BoundBy::Engine })
             }
-            Ok((bill, reservation)) => self.judge(&reservation, &bill),
+            // What is past all memory is past this one's.
+            Ok((bill, reservation)) => self.judge(&reservation, &bill).or_else(Trial::of),
             Err(error) => Trial::of(error),
         }
     }
@@ -291,6 +307,19 @@ impl Case<'_> {
         Ok(self.most(true)?.map(|(sequences, _)| sequences))
     }
 
+    /// A pool of fixed size takes the same memory for any number of sequences, and says itself how many it holds.
+    fn dealt_from_pool(&self, surely: bool) -> Result<Option<(u64, BoundBy)>, PlanError> {
+        let one = self.with_sequences(1);
+        let (Held::Yes(_), Ok(reservation)) = (one.trial_at_length()?.held(surely), one.reserve()) else {
+            return Ok(None);
+        };
+        let Some(pool) = reservation.room.pool else { return Ok(None) };
+        let slots = reservation.room.slots.unwrap_or(u64::MAX);
+        let replicas = if matches!(self.engine, Engine::Payload) { 1 } else { self.ranks.dp };
+        let bound = if pool <= slots { BoundBy::Memory } else { BoundBy::Engine };
+        Ok(Some((pool.min(slots).saturating_mul(replicas), bound)))
+    }
+
     fn most(&self, surely: bool) -> Result<Option<(u64, BoundBy)>, PlanError> {
         let ask = |n: u64| Ok::<_, PlanError>(self.with_sequences(n).trial_at_length()?.held(surely));
         if let Engine::LlamaCpp(_) = &self.engine {
@@ -303,6 +332,9 @@ impl Case<'_> {
                 }
             }
             return Ok(Some((0, why)));
+        }
+        if let Some(found) = self.dealt_from_pool(surely)? {
+            return Ok(Some(found));
         }
         let last = last_held(0, SEARCH_LIMIT, 1, ask)?;
         Ok(last.stopped_by.map(|bound| (last.number, bound)))

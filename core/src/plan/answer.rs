@@ -2,6 +2,7 @@
 
 use super::decimal::{Decimal, gcd};
 use super::request::Request;
+use super::serving::{Served, ServingShown};
 use super::speed::SpeedShown;
 use super::weights::WeightsShown;
 use crate::cache::Role;
@@ -37,6 +38,9 @@ pub struct Plan {
     pub devices: Vec<DeviceShown>,
     /// Whether it fits.
     pub fit: FitShown,
+    /// How many conversations are held; where a workload is given, or a pool's memory is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serving: Option<ServingShown>,
     /// How fast; where hardware with its bandwidth and weights are given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speed: Option<SpeedShown>,
@@ -239,6 +243,7 @@ impl Plan {
             weights: None,
             devices: Vec::new(),
             fit: FitShown::unknown(),
+            serving: None,
             speed: None,
             explain: scenario.explain.then(|| explain(&reservation.lines, reservation.terms)),
             assumptions,
@@ -246,6 +251,21 @@ impl Plan {
             sequences: reservation.sequences,
             rules,
         })
+    }
+}
+
+impl Plan {
+    /// Adds what is said about serving.
+    pub(super) fn serve(&mut self, served: Served) {
+        let shared = served.shown.sharing;
+        if served.shown.asked_to_share && !self.rules.iter().any(|known| known.id == shared.id) {
+            self.rules.push(shared);
+        }
+        if let Some(terms) = &mut self.explain {
+            terms.extend(served.terms);
+        }
+        self.assumptions.extend(served.assumptions);
+        self.serving = Some(served.shown);
     }
 }
 

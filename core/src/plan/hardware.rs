@@ -60,12 +60,22 @@ pub struct Reserve {
     pub keep_free_bytes: u64,
 }
 
-/// What a serving sequence usually holds.
+/// What sequences hold when they are served; 0 where it is not asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Workload {
     /// Tokens a sequence typically holds.
     pub typical_context: u64,
-    /// Tokens common to all sequences.
+    /// Tokens that 19 of 20 sequences stay below.
+    #[serde(skip_serializing_if = "is_none")]
+    pub p95_context: u64,
+    /// Tokens at the start that are the same in all sequences.
     pub shared_prefix: u64,
+    /// Sequences to be held at once, by as many copies of the placement as that takes.
+    #[serde(skip_serializing_if = "is_none")]
+    pub sessions: u64,
+}
+
+fn is_none(n: &u64) -> bool {
+    *n == 0
 }

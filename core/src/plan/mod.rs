@@ -9,6 +9,7 @@ mod hardware;
 mod object;
 mod placed;
 mod request;
+mod serving;
 mod speed;
 mod weights;
 
@@ -17,6 +18,7 @@ pub use decimal::Decimal;
 pub(crate) use decimal::gcd;
 pub use hardware::{HardwareEntry, Placement, Reserve, Workload};
 pub use request::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf};
+pub use serving::{LengthShown, ServingShown};
 pub use speed::{RateRange, SpeedShown};
 pub use weights::{WeightsRequest, WeightsShown};
 
@@ -39,7 +41,8 @@ pub fn plan(request: &Request) -> Result<Plan, PlanError> {
 /// What an answer may leave out because it costs more than the rest of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Detail {
-    /// Search the largest context where hardware is given: some ten reservations instead of one.
+    /// Search the largest context where hardware is given, and how many conversations a pool holds: some ten
+    /// reservations instead of one.
     pub max_context: bool,
 }
 
@@ -95,12 +98,19 @@ fn answer(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, 
             }
         },
     };
+    let served = match detail.max_context || request.workload != Workload::default() {
+        true => serving::serve(&case, &reservation, &request.workload)?,
+        false => None,
+    };
     let mut plan = Plan::compose(model, case.engine(), case.scenario(), reservation, request)?;
     plan.weights = weights.as_ref().map(WeightsShown::of).transpose()?;
     plan.devices = placed.devices;
     plan.fit = placed.fit;
     plan.speed = speed;
     plan.assumptions.extend(placed.assumptions);
+    if let Some(served) = served {
+        plan.serve(served);
+    }
     Ok(plan)
 }
 

@@ -61,7 +61,7 @@ pub struct Request {
     /// Further tenants (not modelled yet).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extras: Option<Map<String, Value>>,
-    /// What a serving sequence usually holds (not modelled yet).
+    /// What sequences hold when they are served, and how many there are.
     #[serde(default, deserialize_with = "object", skip_serializing_if = "is_default")]
     pub workload: Workload,
     /// Add the tree of terms to the answer.
@@ -408,15 +408,16 @@ impl Request {
             encoder_tokens: Tokens::new(self.encoder_tokens.unwrap_or(0)),
             cache: self.cache.parse()?,
             mtp: self.mtp,
+            // How many are held with a common beginning is asked beside the plan.
+            shared: Tokens::ZERO,
             explain: self.explain,
         })
     }
 
     /// Fields of the contract whose answers are not computed yet are refused rather than ignored.
     pub(crate) fn refuse_what_is_not_modelled(&self) -> Result<(), PlanError> {
-        let asked = [("extras", self.extras.is_some()), ("workload", self.workload != Workload::default())];
-        match asked.into_iter().find(|(_, asked)| *asked) {
-            Some((field, _)) => Err(PlanError::unsupported(field, format!("`{field}` is not modelled yet"))),
+        match self.extras {
+            Some(_) => Err(PlanError::unsupported("extras", "`extras` is not modelled yet")),
             None => Ok(()),
         }
     }

@@ -36,8 +36,12 @@ pub enum Field {
     KeepFree,
     /// Tokens a sequence typically holds.
     TypicalContext,
+    /// Tokens that 19 of 20 sequences stay below.
+    P95Context,
     /// Tokens common to all sequences.
     SharedPrefix,
+    /// Sequences to be served, by as many copies of the placement as that takes.
+    Sessions,
     /// llama.cpp's `-ngl`.
     GpuLayers,
     /// llama.cpp's `--n-cpu-moe`.
@@ -70,9 +74,14 @@ impl Field {
     #[must_use]
     pub const fn unit(self) -> Unit {
         match self {
-            Self::Context | Self::EncoderTokens | Self::TypicalContext | Self::SharedPrefix => Unit::Tokens,
+            Self::Context
+            | Self::EncoderTokens
+            | Self::TypicalContext
+            | Self::P95Context
+            | Self::SharedPrefix => Unit::Tokens,
             Self::InUse | Self::KeepFree => Unit::Bytes,
             Self::Sequences
+            | Self::Sessions
             | Self::Mtp
             | Self::GpuLayers
             | Self::ExpertLayersOnHost
@@ -95,7 +104,9 @@ impl Field {
             Self::InUse => "in use",
             Self::KeepFree => "keep free",
             Self::TypicalContext => "typical length",
+            Self::P95Context => "19 of 20 below",
             Self::SharedPrefix => "shared prefix",
+            Self::Sessions => "sessions to serve",
             Self::GpuLayers => "layers on the GPU",
             Self::ExpertLayersOnHost => "layers with experts in RAM",
             Self::TensorParallel => "tensor parallel",
@@ -132,6 +143,8 @@ impl Field {
             Self::KeepFree => some_unless(request.reserve.keep_free_bytes, 0),
             Self::TypicalContext => some_unless(request.workload.typical_context, 0),
             Self::SharedPrefix => some_unless(request.workload.shared_prefix, 0),
+            Self::P95Context => some_unless(request.workload.p95_context, 0),
+            Self::Sessions => some_unless(request.workload.sessions, 0),
             Self::GpuLayers | Self::ExpertLayersOnHost => {
                 let engine = request.engine.as_ref().filter(|engine| engine.name == EngineName::LlamaCpp)?;
                 engine.options.get(self.llama_cpp_option()?)?.as_u64()
@@ -157,7 +170,9 @@ impl Field {
             Self::InUse => request.reserve.in_use_bytes = to.unwrap_or(0),
             Self::KeepFree => request.reserve.keep_free_bytes = to.unwrap_or(0),
             Self::TypicalContext => request.workload.typical_context = to.unwrap_or(0),
+            Self::P95Context => request.workload.p95_context = to.unwrap_or(0),
             Self::SharedPrefix => request.workload.shared_prefix = to.unwrap_or(0),
+            Self::Sessions => request.workload.sessions = to.unwrap_or(0),
             Self::GpuLayers | Self::ExpertLayersOnHost => {
                 let engine = request.engine.as_mut().filter(|engine| engine.name == EngineName::LlamaCpp);
                 let (Some(engine), Some(option)) = (engine, self.llama_cpp_option()) else {
@@ -189,7 +204,9 @@ impl Field {
             | Self::InUse
             | Self::KeepFree
             | Self::TypicalContext
+            | Self::P95Context
             | Self::SharedPrefix
+            | Self::Sessions
             | Self::TensorParallel
             | Self::PipelineParallel
             | Self::DataParallel

@@ -274,7 +274,9 @@ fn largest(model: &ModelSpec, request: &Request, field: Field) -> Result<u64, Pl
         | Field::InUse
         | Field::KeepFree
         | Field::TypicalContext
+        | Field::P95Context
         | Field::SharedPrefix
+        | Field::Sessions
         | Field::GpuLayers
         | Field::ExpertLayersOnHost
         | Field::TensorParallel

@@ -53,7 +53,7 @@ fn named(field: Field, model: &ModelSpec, plan: Option<&Plan>) -> Vec<Stop> {
     };
     let layers = || u64::try_from(model.layer_count()).unwrap_or(0);
     match field {
-        Field::Context | Field::TypicalContext | Field::SharedPrefix => {
+        Field::Context | Field::TypicalContext | Field::P95Context | Field::SharedPrefix => {
             let fit = plan.map(|plan| &plan.fit).filter(|fit| fit.bound_by == Some(BoundBy::Memory));
             if let Some(most) = fit.and_then(|fit| fit.max_context) {
                 put(most, "where memory runs out");
@@ -81,6 +81,7 @@ fn named(field: Field, model: &ModelSpec, plan: Option<&Plan>) -> Vec<Stop> {
         Field::ExpertLayersOnHost => put(layers(), "all layers"),
         Field::Mtp => put(u64::try_from(model.mtp_count()).unwrap_or(0), "all draft layers"),
         Field::Sequences
+        | Field::Sessions
         | Field::EncoderTokens
         | Field::InUse
         | Field::KeepFree

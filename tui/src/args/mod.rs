@@ -10,7 +10,7 @@ use kvplan_core::codec::{Codec, Side, StaticScale};
 use kvplan_core::engine::EngineName;
 use kvplan_core::fit::Unknown;
 use kvplan_core::launch::Target;
-use kvplan_core::plan::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf};
+use kvplan_core::plan::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf, Workload};
 use kvplan_core::unit::{Tokens, parse_bytes, parse_tokens};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -143,6 +143,18 @@ pub(crate) struct ScenarioArgs {
     /// Multi-token-prediction layers kept in the cache
     #[arg(long, default_value_t = 0)]
     pub(crate) mtp: u64,
+    /// Tokens a sequence typically holds, where conversations are served: how many the pool holds of that length
+    #[arg(long, value_name = "TOKENS", value_parser = parse_tokens)]
+    pub(crate) typical: Option<Tokens>,
+    /// Tokens that 19 of 20 sequences stay below
+    #[arg(long, value_name = "TOKENS", value_parser = parse_tokens)]
+    pub(crate) p95: Option<Tokens>,
+    /// Tokens at the start that are the same in all sequences
+    #[arg(long, value_name = "TOKENS", value_parser = parse_tokens)]
+    pub(crate) shared_prefix: Option<Tokens>,
+    /// Sequences to serve: how many copies of the machine hold them
+    #[arg(long, value_name = "N", value_parser = parse_tokens)]
+    pub(crate) sessions: Option<Tokens>,
     /// What if projections were one tensor: `k=v` or `q=k=v`
     #[arg(long, value_name = "PROJECTIONS", value_parser = projections)]
     pub(crate) what_if: Option<Projections>,
@@ -409,6 +421,12 @@ impl ScenarioArgs {
                 conv: self.conv.clone(),
             },
             mtp: self.mtp,
+            workload: Workload {
+                typical_context: self.typical.map_or(0, Tokens::get),
+                p95_context: self.p95.map_or(0, Tokens::get),
+                shared_prefix: self.shared_prefix.map_or(0, Tokens::get),
+                sessions: self.sessions.map_or(0, Tokens::get),
+            },
             what_if: self.what_if.map(|projections| WhatIf { projections }),
             ..Request::of(model)
         }

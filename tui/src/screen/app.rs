@@ -306,7 +306,9 @@ impl App {
             | Field::InUse
             | Field::KeepFree
             | Field::TypicalContext
+            | Field::P95Context
             | Field::SharedPrefix
+            | Field::Sessions
             | Field::GpuLayers
             | Field::ExpertLayersOnHost => None,
         })

@@ -15,7 +15,9 @@ pub(crate) fn largest(planner: &Planner, field: Field) -> Result<(u64, String), 
             search(planner, field)
         }
         Field::TypicalContext
+        | Field::P95Context
         | Field::SharedPrefix
+        | Field::Sessions
         | Field::ExpertLayersOnHost
         | Field::TensorParallel
         | Field::PipelineParallel

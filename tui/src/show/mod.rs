@@ -3,6 +3,7 @@
 mod fit;
 pub(crate) mod inverse;
 pub(crate) mod plan;
+mod serving;
 mod table;
 pub(crate) mod validate;
 

@@ -1,7 +1,7 @@
 //! A plan for reading: headline, needed/reserved/padding, a table by cache and role, why.
 
-use super::fit;
 use super::{Align, BOLD, DIM, NOTE, Table, count, grouped, size, wrapped};
+use super::{fit, serving};
 use kvplan_core::engine::EngineName;
 use kvplan_core::error::PlanError;
 use kvplan_core::explain::Term;
@@ -58,6 +58,7 @@ pub(crate) fn one(model: &ModelSpec, plan: &Plan) -> String {
     out.push_str(&totals.render());
     out.push('\n');
     fit::devices(&mut out, plan);
+    serving::serving(&mut out, plan);
     stores(&mut out, plan);
     grows(&mut out, plan);
     why(&mut out, std::iter::once((plan.engine.name, plan)));

@@ -12,13 +12,19 @@ mod options;
 pub use options::Options;
 
 use super::ledger::{Ledger, is_one_of, positive};
-use super::{Pool, Reservation, Room, Scenario};
+use super::{Common, Pool, Reservation, Room, Scenario};
 use crate::error::PlanError;
-use crate::explain::Term;
+use crate::explain::{Rule, Term};
 use crate::spec::{Mixer, ModelSpec};
-use crate::unit::{Bytes, Tokens};
+use crate::unit::{Bytes, Overflow, Tokens};
 use layers::{Cache, PAGE, PAGES};
 use std::borrow::Cow;
+
+pub(crate) static PREFIXES: Rule = Rule {
+    id: "exllamav3/shared-pages",
+    says: "whole pages of 256 tokens of an equal beginning are kept once, by their hash; beside rings and states, which are a slot's own, nothing is counted as shared",
+    source: "exllamav3 1.4.1 generator/pagetable.py",
+};
 
 /// Architectures whose sliding layers are rings (`SlidingAttention`); elsewhere they are paged like the rest.
 const RINGS: &[&str] = &["gpt_oss", "gemma4", "afmoe", "laguna", "step3p5", "step3p7"];
@@ -80,15 +86,21 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
             return Err(PlanError::missing("context", message));
         }
     };
-    let each = context.round_up(PAGE)?;
-    let needed = each.times(sequences)?.get();
+    let whole = context.round_up(PAGE)?;
+    // The last token is always computed.
+    let prefix = match kept().any(per_slot) {
+        true => 0,
+        false => scenario.shared.get().min(context.get().saturating_sub(1)) / PAGE * PAGE,
+    };
+    let each = whole.minus(Tokens::new(prefix))?;
+    let needed = each.times(sequences)?.get().checked_add(prefix).ok_or(Overflow)?;
     let pool = options.max_num_tokens.unwrap_or(needed);
     if !pool.is_multiple_of(PAGE) {
         let message = "AssertionError: max_num_tokens must be a multiple of 256.";
         return Err(PlanError::refused("engine.max_num_tokens", message).with_value(pool));
     }
-    if each.get() > pool {
-        let (asked, there) = (each.get() / PAGE, pool / PAGE);
+    if whole.get() > pool {
+        let (asked, there) = (whole.get() / PAGE, pool / PAGE);
         let message = format!("Job requires {asked} pages (only {there} available) and cannot be enqueued");
         return Err(PlanError::refused("context", message).with_value(context.get()));
     }
@@ -105,7 +117,8 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
             "exllamav3 runs at most {slots} of {sequences} sequences at once (max_batch_size)"
         )));
     }
-    let resident = sequences.min(pool / each.get().max(1));
+    let holds = (pool - prefix) / each.get().max(1);
+    let resident = sequences.min(holds);
     if resident < sequences {
         assumptions.push(Cow::Owned(format!(
             "the pool holds {resident} of {sequences} sequences of {} tokens; the rest wait",
@@ -114,6 +127,8 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
     }
     let free = cache.page.times((pool - needed.min(pool)) / PAGE)?;
     let page = cache.page;
+    let common =
+        Common { tokens: prefix, once: page.times(prefix / PAGE)?, each: page.times(each.get() / PAGE)? };
     let (lines, growth) = cache.ledger.close()?;
     let mut total = Bytes::ZERO;
     for line in &lines {
@@ -133,10 +148,11 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         lines,
         pool: options.max_num_tokens.map(|_| Pool { total, free }),
         room: Room {
-            pool: options.max_num_tokens.map(|_| pool / each.get().max(1)),
+            pool: options.max_num_tokens.map(|_| holds),
             slots: kept().any(per_slot).then_some(slots),
         },
         growth: Some(growth),
+        common: Some(common),
         assumptions,
         terms,
         ..Reservation::default()

@@ -10,7 +10,7 @@ mod pool;
 pub use options::{KvCacheDtype, Options};
 
 use super::ledger::{Held, Ledger, is_one_of, positive, with_borrowed};
-use super::{Pool, Report as AnyReport, Reservation, Room, Scenario};
+use super::{Common, Pool, Report as AnyReport, Reservation, Room, Scenario};
 use crate::codec::Codec;
 use crate::error::PlanError;
 use crate::explain::{Rule, Term};
@@ -36,6 +36,12 @@ static SLOTS: Rule = Rule {
     id: "sglang/mamba-slots",
     says: "a state per slot and one of padding; 0.9 parts of the memory to one of keys and values",
     source: "sglang 0.5.23 configs/mamba_utils.py, mem_cache/kv_cache_configurator.py",
+};
+
+pub(crate) static PREFIXES: Rule = Rule {
+    id: "sglang/radix-cache",
+    says: "whole pages of an equal beginning are kept once in the full layers; of the sliding ones the window before its end, and one slot of states there, stay for the next request to start from",
+    source: "sglang 0.5.23 mem_cache/radix_cache.py, swa_radix_cache.py, mamba_radix_cache.py",
 };
 
 /// Model types SGLang gives a pool of their own for sliding layers (`is_hybrid_swa_model`); the others keep every token
@@ -90,6 +96,15 @@ struct Sized {
     context: Tokens,
     used: (u64, u64, u64),
     room: Room,
+    common: Common,
+}
+
+/// Tokens in full layers, tokens in sliding ones, and slots of states: once for all sequences, and for each.
+struct Share {
+    /// Tokens at the start that are kept once.
+    tokens: u64,
+    once: (u64, u64, u64),
+    each: (u64, u64, u64),
 }
 
 /// What SGLang reserves.
@@ -219,12 +234,15 @@ impl<'a> Plan<'a> {
                     self.sequences,
                     context.get()
                 )));
-                let tokens = context.round_up(page)?.times(self.sequences)?.get();
+                let share = self.share(context, scenario.shared)?;
+                let all = |once: u64, each: u64| {
+                    each.checked_mul(self.sequences).and_then(|n| n.checked_add(once)).ok_or(Overflow)
+                };
+                let tokens = all(share.once.0, share.each.0)?;
                 // SGLang starts only with room for a window and more than a page in its sliding pool.
                 let floor = self.window.checked_add(page).and_then(|n| n.checked_add(1)).ok_or(Overflow)?;
-                let sliding = self.sliding(context)?.checked_mul(self.sequences).ok_or(Overflow)?.max(floor);
-                let slots = self.sequences.checked_mul(SLOTS_PER_REQUEST).ok_or(Overflow)?;
-                (self.cells.least(tokens, sliding)?, if self.slot > 0 { slots } else { 0 })
+                let sliding = all(share.once.1, share.each.1)?.max(floor);
+                (self.cells.least(tokens, sliding)?, all(share.once.2, share.each.2)?)
             }
         };
         if tokens.full == 0 && tokens.sliding.unwrap_or(0) == 0 {
@@ -240,17 +258,20 @@ impl<'a> Plan<'a> {
                 Tokens::new(longest / self.sequences.max(1))
             }
         };
-        let each = context.round_up(page)?.get();
-        let sliding = self.sliding(context)?;
-        let use_of =
-            |pool: u64, each: u64| each.checked_mul(self.sequences).ok_or(Overflow).map(|n| n.min(pool));
+        let share = self.share(context, scenario.shared)?;
+        let use_of = |pool: u64, once: u64, each: u64| {
+            let all = each.checked_mul(self.sequences).and_then(|n| n.checked_add(once)).ok_or(Overflow);
+            all.map(|n| n.min(pool))
+        };
         let used = (
-            use_of(tokens.full, each)?,
-            use_of(tokens.sliding.unwrap_or(0), sliding)?,
-            self.sequences.min(slots),
+            use_of(tokens.full, share.once.0, share.each.0)?,
+            use_of(tokens.sliding.unwrap_or(0), share.once.1, share.each.1)?,
+            self.sequences.saturating_add(share.once.2).min(slots),
         );
-        let needed = if self.cells.full > 0 { each } else { sliding };
-        if needed.checked_mul(self.sequences).ok_or(Overflow)? > longest {
+        let (once, each) =
+            if self.cells.full > 0 { (share.once.0, share.each.0) } else { (share.once.1, share.each.1) };
+        let needed = each.checked_mul(self.sequences).and_then(|n| n.checked_add(once)).ok_or(Overflow)?;
+        if needed > longest {
             assumptions.push(Cow::Owned(format!(
                 "the pool holds {longest} tokens, fewer than {} sequences of {}; SGLang queues or retracts requests",
                 self.sequences,
@@ -258,11 +279,41 @@ impl<'a> Plan<'a> {
             )));
         }
         let fixed = self.options.kv_memory_bytes.is_some();
-        let pools = [(tokens.full, each), (tokens.sliding.unwrap_or(0), sliding)];
-        let held = pools.into_iter().filter(|(pool, _)| *pool > 0).map(|(pool, each)| pool / each.max(1));
+        let pools = [
+            (tokens.full, share.once.0, share.each.0),
+            (tokens.sliding.unwrap_or(0), share.once.1, share.each.1),
+        ];
+        let held = pools
+            .into_iter()
+            .filter(|(pool, _, _)| *pool > 0)
+            .map(|(pool, once, each)| pool.saturating_sub(once) / each.max(1));
+        let running = slots.saturating_sub(share.once.2);
         let room =
-            Room { pool: held.min().filter(|_| fixed), slots: (fixed && self.slot > 0).then_some(slots) };
-        Ok(Sized { tokens, slots, context, used, room })
+            Room { pool: held.min().filter(|_| fixed), slots: (fixed && self.slot > 0).then_some(running) };
+        let common =
+            Common { tokens: share.tokens, once: self.priced(share.once)?, each: self.priced(share.each)? };
+        Ok(Sized { tokens, slots, context, used, room, common })
+    }
+
+    /// What sequences of `context` tokens take, of which `shared` are the same in all.
+    fn share(&self, context: Tokens, shared: Tokens) -> Result<Share, Overflow> {
+        let page = self.cells.page;
+        // The last token is always computed.
+        let prefix = shared.get().min(context.get().saturating_sub(1)) / page * page;
+        let own = context.minus(Tokens::new(prefix))?;
+        let window = Tokens::new(self.window).round_up(page)?.get();
+        let slots = if self.slot > 0 { (u64::from(prefix > 0), SLOTS_PER_REQUEST) } else { (0, 0) };
+        Ok(Share {
+            tokens: prefix,
+            once: (prefix, prefix.min(window), slots.0),
+            each: (own.round_up(page)?.get(), self.sliding(own)?, slots.1),
+        })
+    }
+
+    /// The bytes of so many tokens in full layers, tokens in sliding ones, and slots.
+    fn priced(&self, (full, sliding, slots): (u64, u64, u64)) -> Result<Bytes, Overflow> {
+        let of = |cell: u64, n: u64| Bytes::new(cell).times(n);
+        of(self.cells.full, full)?.plus(of(self.cells.sliding, sliding)?)?.plus(of(self.slot, slots)?)
     }
 
     /// Tokens of the sliding pool that a sequence uses: its window and the page it writes.
@@ -338,6 +389,7 @@ impl<'a> Plan<'a> {
             lines,
             pool: fixed.then_some(Pool { total, free }),
             room: sized.room,
+            common: Some(sized.common),
             report: AnyReport::Sglang(report),
             growth: Some(growth),
             assumptions,

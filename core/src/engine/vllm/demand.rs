@@ -47,3 +47,19 @@ pub(super) fn blocks(spec: &Spec, load: &Load) -> Result<u64, PlanError> {
         Class::Mamba { per_request } => per_request,
     })
 }
+
+/// Blocks of `spec` that stay for a beginning of `tokens`, whole blocks of every group, so that the next request finds it:
+/// all of it in full layers, what their reach needs before its end in windows and chunks, the state after it.
+pub(super) fn kept(spec: &Spec, tokens: u64, dcp: u64) -> u64 {
+    let block = spec.block_size.max(1);
+    match spec.class {
+        Class::Full(_) | Class::Mla => tokens.div_ceil(dcp.max(1)).div_ceil(block),
+        Class::Window { window } | Class::WindowMla { window } => {
+            window.saturating_sub(1).div_ceil(block).min(tokens / block)
+        }
+        Class::Chunk { chunk } => tokens / block - tokens / chunk.max(1) * chunk / block,
+        // What an encoder read is each request's own.
+        Class::Cross => 0,
+        Class::Mamba { .. } => u64::from(tokens > 0),
+    }
+}

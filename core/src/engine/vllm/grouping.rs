@@ -4,7 +4,7 @@
 //! order: one spec; specs that need blocks for the same tokens; pages of several sizes packed side by side
 //! (DeepSeek-V4); otherwise pages are made equal and layers are dealt into groups of equal length.
 
-use super::demand::{Load, blocks};
+use super::demand::{Load, blocks, kept};
 use super::spec::{Class, Local, Spec};
 use crate::error::PlanError;
 use crate::unit::Overflow;
@@ -99,6 +99,25 @@ impl Group {
                 self.members.iter().try_fold(0, |most, m| Ok(blocks(&m.spec, load)?.max(most)))
             }
         }
+    }
+}
+
+impl Group {
+    /// Blocks that stay for a beginning of `tokens`, whole blocks of every group.
+    pub(super) fn kept(&self, tokens: u64, dcp: u64) -> u64 {
+        match &self.shape {
+            Shape::One(spec) => kept(spec, tokens, dcp),
+            Shape::PerLayer => self.members.iter().map(|m| kept(&m.spec, tokens, dcp)).max().unwrap_or(0),
+        }
+    }
+
+    /// Tokens that a block of it covers on all ranks.
+    pub(super) fn span(&self, dcp: u64) -> u64 {
+        let shards = match &self.shape {
+            Shape::One(spec) => spec.class.is_full(),
+            Shape::PerLayer => self.members.iter().any(|m| m.spec.class.is_full()),
+        };
+        self.block_size().saturating_mul(if shards { dcp } else { 1 })
     }
 }
 

@@ -6,6 +6,7 @@
 use super::demand::Load;
 use super::explain::PAGES;
 use super::grouping::Group;
+use super::prefix::{Prefix, after};
 use crate::engine::{Carriers, Growth, StoreLine};
 use crate::error::PlanError;
 use crate::explain::Basis;
@@ -15,9 +16,9 @@ use crate::unit::{Bytes, Overflow, Tokens};
 pub(super) fn lines(
     groups: &[Group],
     load: &Load,
+    prefix: &Prefix,
     encoder: Tokens,
-    sequences: u64,
-    resident: u64,
+    (sequences, resident): (u64, u64),
 ) -> Result<(Vec<StoreLine>, Growth), PlanError> {
     let mut lines: Vec<StoreLine> = Vec::new();
     // Which layers and which of their parts a line stands for.
@@ -39,18 +40,22 @@ pub(super) fn lines(
     let later = load.context.checked_add(period).ok_or(Overflow)?;
     let mut grown = Bytes::ZERO;
     for (group, m, layers) in parts() {
-        let blocks = group.blocks(load)?;
+        let once = if resident > 0 { group.kept(prefix.tokens, load.dcp) } else { 0 };
+        let own = group.blocks(&after(load, prefix.tokens))?;
+        let blocks = own.checked_mul(resident).and_then(|n| n.checked_add(once)).ok_or(Overflow)?;
         for (i, part) in m.spec.parts.iter().enumerate() {
             let entries = part.retention.entries(kept(load.context), encoder)?;
             let mut payload = Bytes::ZERO;
             if part.role.is_payload() {
                 let row = Bytes::new(part.entry).times(layers)?;
-                payload = row.times(entries.get())?.times(sequences)?;
+                let common = part.retention.common(kept(load.context), kept(prefix.tokens)).min(entries);
+                let own = entries.minus(common)?.times(sequences)?;
+                payload = row.times(own.plus(common)?.get())?;
                 let more = part.retention.entries(kept(later), encoder)?.minus(entries).unwrap_or_default();
                 grown = grown.plus(row.times(more.get())?)?;
             }
             let held = Bytes::new(part.held).times(m.spec.states())?.times(blocks)?;
-            let allocated = held.times(layers)?.times(resident)?;
+            let allocated = held.times(layers)?;
             let key = (m.layers, i);
             match keys.iter().position(|k| *k == key).and_then(|at| lines.get_mut(at)) {
                 Some(line) => {

@@ -19,6 +19,7 @@ mod log;
 mod options;
 mod packing;
 mod pool;
+mod prefix;
 mod refusals;
 mod spec;
 mod state;
@@ -27,14 +28,16 @@ pub use backend::Platform;
 pub use dtype::{KvCacheDtype, MambaDtype};
 pub use log::{LogFigures, LogFormula, LogInput};
 pub use options::Options;
+pub(crate) use prefix::PREFIXES;
 
-use super::{Pool, Report as AnyReport, Reservation, Room, Scenario};
+use super::{Common, Pool, Report as AnyReport, Reservation, Room, Scenario};
 use crate::error::PlanError;
 use crate::spec::ModelSpec;
 use crate::unit::{Bytes, Overflow, Tokens};
 use demand::{Load, batches_in_flight};
 use grouping::Group;
 use options::Setup;
+use prefix::Prefix;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -109,28 +112,29 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
     let sized = pool::size(&setup, &groups, &load)?;
     let load = Load { context: sized.context, ..load };
     let sequences = scenario.sequences.unwrap_or(1);
-    note(&setup, &sized, sequences, &mut assumptions);
-
+    let prefix = Prefix::of(&setup, &groups, &load, scenario.shared.get())?;
     // The null block is every pool's first.
-    let wanted = sequences.checked_mul(sized.per_sequence).and_then(|b| b.checked_add(1)).ok_or(Overflow)?;
+    let before = prefix.once.checked_add(1).ok_or(Overflow)?;
+    let holds = sized.blocks.map(|blocks| blocks.saturating_sub(before) / prefix.each.max(1));
+    note(&setup, &sized, (sequences, holds), &mut assumptions);
+    let wanted = sequences.checked_mul(prefix.each).and_then(|b| b.checked_add(before)).ok_or(Overflow)?;
     let (total, held, resident) = match sized.blocks {
         None => (wanted, wanted, sequences),
         Some(blocks) if wanted <= blocks => (blocks, wanted, sequences),
         // The pool holds fewer at full length: all of it is in use.
-        Some(blocks) => (blocks, blocks, blocks.saturating_sub(1) / sized.per_sequence.max(1)),
+        Some(blocks) => (blocks, blocks, holds.unwrap_or(0)),
     };
     let total_blocks = total;
     let bytes = |blocks: u64| Bytes::new(blocks).times(sized.bytes_per_block);
     let (total, held) = (bytes(total)?, bytes(held)?);
-    let (lines, growth) = lines::lines(&groups, &load, scenario.encoder_tokens, sequences, resident)?;
+    let (lines, growth) =
+        lines::lines(&groups, &load, &prefix, scenario.encoder_tokens, (sequences, resident))?;
     let mut attributed = Bytes::ZERO;
     for line in &lines {
         attributed = attributed.plus(line.allocated)?;
     }
-    let room = Room {
-        pool: sized.blocks.map(|blocks| blocks.saturating_sub(1) / sized.per_sequence.max(1)),
-        slots: Some(options.max_num_seqs),
-    };
+    let room = Room { pool: holds, slots: Some(options.max_num_seqs) };
+    let common = Common { tokens: prefix.tokens, once: bytes(prefix.once)?, each: bytes(prefix.each)? };
     let pool = match sized.blocks {
         Some(_) => Some(Pool { total, free: total.minus(held)? }),
         None => None,
@@ -153,6 +157,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         lines,
         pool,
         room,
+        common: Some(common),
         overhead: held.minus(attributed)?,
         report: AnyReport::Vllm(Box::new(report(blocks.size, &groups, &sized)?)),
         growth: Some(growth),
@@ -190,7 +195,12 @@ fn report(block_size: u64, groups: &[Group], sized: &pool::Sized) -> Result<Repo
 }
 
 /// What the reader should know about the figures.
-fn note(setup: &Setup<'_>, sized: &pool::Sized, sequences: u64, assumptions: &mut Vec<Cow<'static, str>>) {
+fn note(
+    setup: &Setup<'_>,
+    sized: &pool::Sized,
+    (sequences, holds): (u64, Option<u64>),
+    assumptions: &mut Vec<Cow<'static, str>>,
+) {
     let options = setup.options;
     if let Some(trained) = options::longer_than_trained(setup.model, sized.context) {
         assumptions.push(Cow::Owned(format!(
@@ -199,14 +209,13 @@ fn note(setup: &Setup<'_>, sized: &pool::Sized, sequences: u64, assumptions: &mu
             sized.context
         )));
     }
-    match sized.blocks {
+    match holds {
         None => assumptions.push(Cow::Owned(format!(
             "without kv_cache_memory_bytes the pool is not sized (gpu_memory_utilization {} becomes bytes only on the \
              GPU, after loading): reserved is what {sequences} × {} tokens need",
             options.gpu_memory_utilization, sized.context
         ))),
-        Some(blocks) => {
-            let resident = blocks.saturating_sub(1) / sized.per_sequence.max(1);
+        Some(resident) => {
             if sequences > resident {
                 assumptions.push(Cow::Owned(format!(
                     "the pool holds {resident} of {sequences} sequences at the full {} tokens; vLLM queues or preempts \

@@ -103,7 +103,7 @@ pub(super) fn bytes_per_block(groups: &[Group], stage: usize) -> Result<u64, Ove
 }
 
 /// Blocks of one request over all groups.
-fn per_sequence(groups: &[Group], load: &Load) -> Result<u64, PlanError> {
+pub(super) fn per_sequence(groups: &[Group], load: &Load) -> Result<u64, PlanError> {
     groups.iter().try_fold(0u64, |sum, g| Ok(sum.checked_add(g.blocks(load)?).ok_or(Overflow)?))
 }
 

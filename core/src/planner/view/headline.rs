@@ -1,7 +1,7 @@
 //! Two lines: does it fit, what binds, what next.
 
+use super::serving::{holds, prints};
 use super::text::{bytes, grouped, rate};
-use crate::engine::Report;
 use crate::error::{ErrorKind, PlanError};
 use crate::placement::{BoundBy, State as FitState};
 use crate::plan::Plan;
@@ -129,19 +129,11 @@ fn edge(plan: &Plan) -> String {
     }
 }
 
-/// What an engine with a pool will print about it.
+/// What an engine with a pool holds, and what it will print about it.
 fn pool(plan: &Plan) -> Option<String> {
-    plan.kv.pool_free_bytes?;
-    match &plan.kv.engine_report {
-        Report::Vllm(report) => {
-            let tokens = grouped(report.kv_cache_tokens?);
-            let times = report.max_concurrency?;
-            Some(format!("Holds {times:.2} conversations; vLLM will print {tokens} tokens, {times:.2}x."))
-        }
-        Report::Sglang(report) => {
-            Some(format!("SGLang will print max_total_num_tokens={}.", report.max_total_num_tokens))
-        }
-        Report::None | Report::LlamaCpp(_) | Report::TensorRtLlm(_) => None,
+    match (holds(plan), prints(plan)) {
+        (Some(holds), Some(prints)) => Some(format!("{holds} {prints}")),
+        (holds, prints) => holds.or(prints),
     }
 }
 

@@ -6,6 +6,7 @@
 //! - [`fixes`]: ways out of a plan that is over or refused, each with its price.
 //! - [`memory`]: a bar a device, by what the bytes are and how they grow.
 //! - [`copies`]: what of it another rank holds too.
+//! - [`serving`]: conversations held at full and at usual length, and copies of the placement for so many sessions.
 //! - [`curve`]: bytes against context, with the capacity and where the context stands.
 //! - [`layers`]: a letter a layer.
 //! - [`table`]: alternatives, each a request that can be taken.
@@ -19,6 +20,7 @@ pub mod fixes;
 pub mod headline;
 pub mod layers;
 pub mod memory;
+pub mod serving;
 pub mod table;
 pub mod text;
 pub mod why;

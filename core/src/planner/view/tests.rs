@@ -400,3 +400,41 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_pool_engine_says_how_many_conversations_it_holds_and_what_it_will_print() {
+    // vLLM's log of DeepSeek-V4-Flash: 83,062 blocks, 1,513,358 tokens, 11.55x of 131,072.
+    let request = asked(&json!({
+        "model": "deepseek-v4-flash", "context": 131_072,
+        "engine": { "name": "vllm", "num_gpu_blocks_override": 83_062 },
+        "workload": { "typical_context": 8192, "sessions": 100 }
+    }));
+    let (_, plan) = answer(&request);
+    let plan = plan.unwrap();
+    let typical = plan.serving.as_ref().unwrap().typical.as_ref().unwrap().conversations.unwrap();
+    let said = headline(Ok(&plan), View::default());
+    assert_eq!(
+        said.second,
+        format!(
+            "Holds 11.5 conversations of 131,072 tokens, {typical} at your typical length. vLLM will print 1,513,358 \
+             tokens, 11.55x."
+        )
+    );
+    let panel = serving::serving(&plan, View::default()).unwrap();
+    let rows: Vec<_> =
+        panel.rows.iter().map(|row| (row.name, row.tokens.as_str(), row.held.as_str())).collect();
+    assert_eq!(rows[0], ("full length", "131,072", "11"));
+    assert_eq!((rows[1].0, rows[1].1), ("typical", "8,192"));
+    assert_eq!((panel.rows[0].copies.as_str(), panel.shared), ("10", None));
+    assert_eq!(panel.copies.unwrap(), "So many copies of it hold 100 sessions.");
+}
+
+#[test]
+fn an_engine_that_shares_nothing_says_so_only_where_something_is_common() {
+    let mut request = example();
+    assert_eq!(serving::serving(&answer(&request).1.unwrap(), View::default()), None);
+    request.workload.shared_prefix = 4096;
+    let panel = serving::serving(&answer(&request).1.unwrap(), View::default()).unwrap();
+    assert!(panel.shared.unwrap().starts_with("llama.cpp shares nothing: every slot has cells of its own"));
+    assert_eq!(panel.prints, None);
+}
