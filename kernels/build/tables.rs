@@ -1,5 +1,5 @@
-//! `#import table/turbo_levels_3 as level`: a table of `kvplan_core::codec::tables` as the function `level(i)`, which gives
-//! the bits of entry i as a `u32`; past the end, 0.
+//! `#import table/turbo_levels_3 as level`: a table of `kvplan_core::codec::tables` as the functions `level(i)`, which gives
+//! the bits of entry i as a `u32`, and `level_four(i)`, which does so for four at once. Past the end they give anything.
 //!
 //! Tables: `lloyd_max_1` to `lloyd_max_8`, and the constants of that module by their names in lower case. A diagonal of
 //! signs is four words, element 0 in the lowest bit of the first.
@@ -7,15 +7,38 @@
 use kvplan_core::codec::tables as t;
 use std::fmt::Write as _;
 
-/// The function's WGSL text.
+/// The functions' WGSL text.
+///
+/// A tree of selections over the bits of the index and no `switch`: some drivers work out every branch, and SwiftShader,
+/// the adapter of browsers without a GPU, took minutes to compile kernels with a `switch` inlined dozens of times, and
+/// then gave the device up.
 pub(crate) fn function(name: &str, alias: &str) -> Result<String, String> {
     let entries = entries(name).ok_or_else(|| format!("`{name}` is no table"))?;
-    let mut out = format!("fn {}(i: u32) -> u32 {{\nswitch i {{\n", alias);
-    for (i, bits) in entries.iter().enumerate() {
-        writeln!(out, "case {i}u: {{ return {bits:#x}u; }}").map_err(|error| error.to_string())?;
+    let mut out = String::new();
+    for (suffix, ty) in [("", "u32"), ("_four", "vec4<u32>")] {
+        let tree = tree(&entries, ty);
+        write!(out, "fn {alias}{suffix}(i: {ty}) -> {ty} {{\nreturn {tree};\n}}\n")
+            .map_err(|error| error.to_string())?;
     }
-    out.push_str("default: { return 0u; }\n}\n}\n");
     Ok(out)
+}
+
+/// The entry that the low bits of `i` say, filled up with zeros to a power of two.
+fn tree(entries: &[u32], ty: &str) -> String {
+    let half = entries.len().next_power_of_two() / 2;
+    match entries {
+        [] => format!("{ty}(0u)"),
+        [only] => format!("{ty}({only:#x}u)"),
+        _ => {
+            let (low, high) = entries.split_at(half);
+            let (low, high) = (tree(low, ty), tree(&padded(high, half), ty));
+            format!("select({low}, {high}, (i & {ty}({half}u)) != {ty}(0u))")
+        }
+    }
+}
+
+fn padded(entries: &[u32], len: usize) -> Vec<u32> {
+    entries.iter().copied().chain(std::iter::repeat(0)).take(len).collect()
 }
 
 fn entries(name: &str) -> Option<Vec<u32>> {
@@ -57,10 +80,18 @@ mod tests {
         let text = function("turbo_cuts_2", "cut").unwrap();
         assert_eq!(
             text,
-            "fn cut(i: u32) -> u32 {\nswitch i {\ncase 0u: { return 0x3db19e73u; }\ndefault: { return 0u; }\n}\n}\n"
+            "fn cut(i: u32) -> u32 {\nreturn u32(0x3db19e73u);\n}\n\
+             fn cut_four(i: vec4<u32>) -> vec4<u32> {\nreturn vec4<u32>(0x3db19e73u);\n}\n"
         );
-        assert!(function("turbo_signs_before", "x").unwrap().contains("case 0u: { return 0xe46a0359u; }"));
+        assert!(function("turbo_signs_before", "x").unwrap().contains("select(u32(0xe46a0359u), "));
         assert_eq!(entries("lloyd_max_8").unwrap().len(), 128);
         assert!(function("lloyd_max_9", "x").is_err() && function("nothing", "x").is_err());
+    }
+
+    #[test]
+    fn an_entry_is_selected_by_the_bits_of_its_place() {
+        let text = tree(&[7, 8, 9], "u32");
+        let pairs = ["select(u32(0x7u), u32(0x8u), (i & u32(1u)) != u32(0u))", "select(u32(0x9u), u32(0x0u), (i & u32(1u)) != u32(0u))"];
+        assert_eq!(text, format!("select({}, {}, (i & u32(2u)) != u32(0u))", pairs[0], pairs[1]));
     }
 }

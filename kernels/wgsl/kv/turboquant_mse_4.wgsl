@@ -1,13 +1,8 @@
 #import shared/record as kv
 #import shared/bytes as kv
 #import shared/inverse_root
+#import shared/mirrored
 #import table/lloyd_max_4 as lloyd_max_4
-
-fn kv_level(code: u32, root: f32) -> f32 {
-    let half = 8u;
-    let level = bitcast<f32>(lloyd_max_4(select(code - half, half - 1u - code, code < half))) * root;
-    return select(level, -level, code < half);
-}
 
 // TurboQuant (MSE), 4 bits, rotated: codes as a bit stream, then the norm.
 fn kv_load4(record: Record, element: u32) -> vec4<f32> {
@@ -17,5 +12,5 @@ fn kv_load4(record: Record, element: u32) -> vec4<f32> {
     let root = inverse_root(dim);
     let at = record.codes + (dim * 4u + 7u) / 8u;
     let norm = unpack2x16float(kv_byte(at) | (kv_byte(at + 1u) << 8u)).x;
-    return vec4<f32>(kv_level(codes.x, root), kv_level(codes.y, root), kv_level(codes.z, root), kv_level(codes.w, root)) * norm;
+    return mirrored_levels(codes, 8u, lloyd_max_4_four(mirrored_places(codes, 8u))) * root * norm;
 }
