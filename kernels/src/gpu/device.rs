@@ -89,6 +89,14 @@ impl Gpu {
         self.info.name.to_lowercase().starts_with("llvmpipe").then_some(65_535)
     }
 
+    /// Why loops of so many rounds in all come out wrong here; nothing where they do not.
+    #[must_use]
+    pub fn leaves(&self, rounds: u64) -> Option<String> {
+        let most = self.loop_rounds().filter(|most| rounds > *most)?;
+        let name = &self.info.name;
+        Some(format!("its loops make {rounds} rounds; {name} leaves them after {most}, without an error"))
+    }
+
     /// Gives the device back. Whatever is asked of it afterwards is [`GpuError::DeviceLost`].
     pub fn close(&self) {
         // Noted here too: the driver's own report comes later, if at all.

@@ -13,6 +13,7 @@ pub struct Dispatch<'a> {
     params: Vec<u8>,
     buffers: Vec<&'a Buffer>,
     workgroups: [u64; 3],
+    rounds: u64,
 }
 
 /// Workgroups along one axis that every device takes.
@@ -22,7 +23,8 @@ impl<'a> Dispatch<'a> {
     /// A launch of `shader` over one workgroup, without parameters or buffers yet.
     #[must_use]
     pub fn new(shader: &'static Shader) -> Self {
-        Self { shader, constants: Vec::new(), params: Vec::new(), buffers: Vec::new(), workgroups: [1; 3] }
+        let (constants, params, buffers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { shader, constants, params, buffers, workgroups: [1; 3], rounds: 0 }
     }
 
     /// Sets one of the shader's overrides.
@@ -60,6 +62,14 @@ impl<'a> Dispatch<'a> {
         let groups = count.div_ceil(u64::from(self.shader.invocations()));
         let rows = groups.div_ceil(MAX_AXIS).max(1);
         self.workgroups([groups.div_ceil(rows), rows, 1])
+    }
+
+    /// Rounds that all loops of an invocation make together, at most: where a driver leaves loops after fewer
+    /// ([`Gpu::loop_rounds`]), the launch is refused. 0 where no driver has such a limit.
+    #[must_use]
+    pub fn rounds(mut self, rounds: u64) -> Self {
+        self.rounds = rounds;
+        self
     }
 
     /// The shader.
@@ -119,6 +129,9 @@ impl Bound {
 impl Gpu {
     pub(super) async fn bind(&self, dispatch: &Dispatch<'_>) -> Result<Bound, GpuError> {
         let workgroups = dispatch.check(self.largest_binding())?;
+        if let Some(refusal) = self.leaves(dispatch.rounds) {
+            return Err(GpuError::arguments(dispatch.shader.name, refusal));
+        }
         let prepared = self.prepare(dispatch).await?;
         let group = self.scoped(dispatch.shader.name, || self.group(dispatch, &prepared.layout)).await?;
         Ok(Bound { pipeline: prepared.pipeline, group, workgroups })

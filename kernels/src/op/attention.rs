@@ -172,7 +172,7 @@ impl Shape {
             return super::refuse(kernels.decode, format!("parts of {given} bytes, {needed} needed"));
         }
         let params = self.params(kernels, &cache.addressing(kernels)?)?;
-        let split = self.split(kernels, &params, q, cache, parts);
+        let split = self.split(kernels.decode, &params, q, cache, parts).rounds(self.decode_rounds(kernels));
         let merge = merge(&params, parts, cache.sinks, out);
         Ok([split, merge])
     }
@@ -197,21 +197,6 @@ impl Shape {
         Ok(launches)
     }
 
-    /// Rounds that an invocation's loops make in [`Shape::prefill`], at most: some drivers leave them after so many
-    /// ([`crate::gpu::Gpu::loop_rounds`]).
-    #[must_use]
-    pub fn prefill_rounds(&self, kernels: &CodecKernels) -> u64 {
-        let tile = |name: &str| kernels.prefill.constant(name).unwrap_or(1);
-        let (keys, chunk, lanes) = (tile("KEYS"), tile("CHUNK"), tile("LANES"));
-        let chunks = (self.head_dim / 4).div_ceil(chunk);
-        // Per chunk its staging and its columns; per tile the tests of visibility, the weights twice, V's rows.
-        let each =
-            chunks * (1 + keys * chunk / lanes + chunk) + 12 + 2 * keys + keys * keys / lanes + 2 * keys + 8;
-        let window = if self.window > 0 { self.window.saturating_add(self.queries) } else { u32::MAX };
-        let tiles = self.capacity.min(window).div_ceil(keys) + 1;
-        u64::from(tiles) * u64::from(each)
-    }
-
     /// Many queries per sequence, causal. `q` and `out` are `[sequence][query][head][head_dim]`.
     ///
     /// # Errors
@@ -224,18 +209,11 @@ impl Shape {
         out: &'a Buffer,
     ) -> Result<Dispatch<'a>, GpuError> {
         let params = self.params(kernels, &cache.addressing(kernels)?)?;
-        Ok(self.tiles(kernels, &params, q, cache, out))
+        Ok(self.tiles(kernels.prefill, &params, q, cache, out).rounds(self.prefill_rounds(kernels)))
     }
 
-    /// `attention/decode`: as many workgroups along y as the buffers' tokens need.
-    pub(super) fn split<'a>(
-        &self,
-        kernels: &CodecKernels,
-        params: &Attention,
-        q: &'a Buffer,
-        cache: Cache<'a>,
-        parts: &'a Buffer,
-    ) -> Dispatch<'a> {
+    /// Query heads of a KV head, and KV heads, that a workgroup of `attention/decode` takes.
+    pub(super) fn tile_heads(&self) -> (u32, u32) {
         let per_kv = self.heads / self.kv_heads;
         let group = match per_kv {
             1 | 2 => per_kv,
@@ -244,25 +222,36 @@ impl Shape {
         // Several KV heads only with all their query heads.
         let fits =
             |count: &u32| per_kv == group && group * count <= 4 && self.kv_heads.is_multiple_of(*count);
-        let neighbours = [4, 2].into_iter().find(fits).unwrap_or(1);
-        let tiles = self.kv_heads / neighbours * per_kv.div_ceil(group);
-        launch(kernels.decode, params)
+        (group, [4, 2].into_iter().find(fits).unwrap_or(1))
+    }
+
+    /// `attention/decode`: as many workgroups along y as the buffers' tokens need.
+    pub(super) fn split<'a>(
+        &self,
+        shader: &'static Shader,
+        params: &Attention,
+        q: &'a Buffer,
+        cache: Cache<'a>,
+        parts: &'a Buffer,
+    ) -> Dispatch<'a> {
+        let (group, neighbours) = self.tile_heads();
+        let tiles = self.kv_heads / neighbours * (self.heads / self.kv_heads).div_ceil(group);
+        launch(shader, params)
             .constant("GROUP", group)
             .constant("NEIGHBOURS", neighbours)
             .buffers([q, cache.k, cache.v, cache.table(), cache.lengths, cache.beside(), parts])
-            .workgroups([tiles, self.splits(kernels.decode), self.sequences].map(u64::from))
+            .workgroups([tiles, self.splits(shader), self.sequences].map(u64::from))
     }
 
     /// `attention/prefill`.
     pub(super) fn tiles<'a>(
         &self,
-        kernels: &CodecKernels,
+        shader: &'static Shader,
         params: &Attention,
         q: &'a Buffer,
         cache: Cache<'a>,
         out: &'a Buffer,
     ) -> Dispatch<'a> {
-        let shader = kernels.prefill;
         let tile = |name: &str| shader.constant(name).unwrap_or(1);
         let passes = (self.head_dim / 4).div_ceil(tile("PASS_COLUMNS"));
         let columns = if self.head_dim <= 64 { 16 } else { 32 };
@@ -307,10 +296,14 @@ impl Shape {
             launch(kernels.key.naive, &params)
                 .buffers([q, cache.k, table, cache.lengths, cache.beside(), scores])
                 .workgroups(grids[0]),
-            launch(softmax, &params).buffers([cache.sinks, scores]).workgroups(grids[1]),
+            launch(softmax, &params)
+                .buffers([cache.sinks, scores])
+                .workgroups(grids[1])
+                .rounds(self.softmax_rounds()),
             launch(kernels.value.naive, &params)
                 .buffers([scores, cache.v, table, cache.lengths, cache.beside(), out])
-                .workgroups(grids[2]),
+                .workgroups(grids[2])
+                .rounds(self.output_rounds(kernels)),
         ])
     }
 }

@@ -32,7 +32,7 @@ pub struct Latent {
 
 impl Latent {
     /// Tokens of a part: a decoding step is spread over the device, a prompt's rows do that by themselves.
-    fn split(&self, shader: &Shader, tokens: u32) -> u32 {
+    pub(super) fn split(&self, shader: &Shader, tokens: u32) -> u32 {
         if self.queries == 1 { shader.constant("SPLIT").unwrap_or(1) } else { tokens.max(1) }
     }
 
@@ -132,7 +132,8 @@ impl Latent {
             launches.push(
                 launch(shader, &params)
                     .buffers([q, cache.k, cache.table(), cache.lengths, cache.beside(), parts])
-                    .workgroups([own.splits, rows, self.sequences].map(u64::from)),
+                    .workgroups([own.splits, rows, self.sequences].map(u64::from))
+                    .rounds(self.rounds(kernels, segment.tokens)),
             );
             first_split += own.splits;
             last = Some(params);

@@ -8,6 +8,7 @@ mod latent;
 mod link;
 mod movement;
 mod rotate;
+mod rounds;
 mod segment;
 mod table;
 

@@ -85,7 +85,7 @@ impl Shape {
         room(kernels.decode, parts, self.decode_parts_bytes(segments))?;
         let splits = segments.iter().map(|segment| self.within(segment).decode_splits()).collect();
         self.over(kernels, kernels.decode, segments, splits, parts, out, |shape, params, segment| {
-            shape.split(kernels, params, q, segment.cache, parts)
+            shape.split(kernels.decode, params, q, segment.cache, parts).rounds(shape.decode_rounds(kernels))
         })
     }
 
@@ -105,7 +105,9 @@ impl Shape {
         let splits = vec![1; segments.len()];
         self.over(kernels, kernels.prefill, segments, splits, parts, out, |shape, params, segment| {
             let params = Attention { raw: 1, ..*params };
-            shape.tiles(kernels, &params, q, segment.cache, parts)
+            shape
+                .tiles(kernels.prefill, &params, q, segment.cache, parts)
+                .rounds(shape.prefill_rounds(kernels))
         })
     }
 

@@ -123,7 +123,7 @@ impl Rig {
             gpu.buffer("decoded K", k.elements() * 4).await?,
             gpu.buffer("decoded V", v.elements() * 4).await?,
         ];
-        let refused = refused(kernels, shape).or_else(|| too_long(gpu, kernels, shape));
+        let refused = refused(kernels, shape).or_else(|| driver_leaves(gpu, kernels, shape));
         let attention = match refused {
             Some(_) => None,
             None => Some(Attention::new(gpu, kernels, shape, tensors).await?),
@@ -270,13 +270,15 @@ impl Attention {
 }
 
 /// Why this driver would attend wrongly; nothing where it does not.
-fn too_long(gpu: &Gpu, kernels: &'static CodecKernels, shape: &CaseShape) -> Option<String> {
-    let rounds = attention_shape(shape, shape.queries).prefill_rounds(kernels);
-    let most = gpu.loop_rounds().filter(|most| rounds > *most)?;
-    let (tokens, name) = (shape.tokens, &gpu.info().name);
-    Some(format!(
-        "over {tokens} tokens a kernel's loops make {rounds} rounds; {name} leaves them after {most}, without an error"
-    ))
+fn driver_leaves(gpu: &Gpu, kernels: &'static CodecKernels, shape: &CaseShape) -> Option<String> {
+    let asked = attention_shape(shape, shape.queries);
+    let rounds = asked.prefill_rounds(kernels).max(asked.decode_rounds(kernels));
+    gpu.leaves(rounds).map(|refusal| too_long(shape, &refusal))
+}
+
+/// The words for that.
+pub(super) fn too_long(shape: &CaseShape, refusal: &str) -> String {
+    format!("attention over {} tokens: {refusal}", shape.tokens)
 }
 
 /// Why the kernels do not attend to this shape; nothing where they do.

@@ -215,3 +215,24 @@ fn what_the_latent_kernel_cannot_do_is_refused() {
         assert!(error.to_string().contains("turned"), "{error}");
     }
 }
+
+/// What `rounds` counts is what a driver that leaves long loops counts: one tile below its limit all is right.
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn a_prompt_is_right_as_far_as_the_driver_lets_loops_run_and_refused_beyond() {
+    let kernels = CodecKernels::of(Codec::F16).unwrap();
+    let of = |capacity| Latent { sequences: 1, ..deepseek(2, 3, capacity) };
+    let most = gpu().loop_rounds().unwrap_or(65_535);
+    let tokens =
+        (1..).map(|tiles| tiles * 32).find(|n| of(0).rounds(kernels, n + 32) > most).unwrap_or_default();
+    let case = Case::new(kernels, of(tokens), &[tokens]);
+    case.check("prefill", &case.gpu());
+    let case = Case::new(kernels, of(tokens + 32), &[tokens + 32]);
+    let [rows, lengths] = [&case.rows, &case.lengths].map(|words| upload(words));
+    let segments = [Segment::whole(Cache::new(&rows, &rows, &lengths), case.latent.capacity)];
+    let (q, out) = (values(&case.q), fresh(case.out_bytes()));
+    let parts = fresh(case.latent.parts_bytes(&segments));
+    let result = block_on(gpu().run(&case.latent.attend(kernels, &q, &segments, &parts, &out).unwrap()));
+    let refusal = gpu().leaves(case.latent.rounds(kernels, tokens + 32));
+    assert_eq!(result.is_err(), refusal.is_some(), "{result:?}");
+}
