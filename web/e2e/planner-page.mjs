@@ -90,7 +90,7 @@ const proofOf = (page) => {
     words: () => status.textContent(),
     advice: () => page.locator("#advice").textContent(),
     /** Waits until the proof has ended and says how. */
-    end: async (timeout = 150_000) => {
+    end: async (timeout = 300_000) => {
       await page.waitForFunction(
         () => !["idle", "running"].includes(document.getElementById("status").dataset.state),
         undefined,

@@ -9,7 +9,7 @@ use kvplan_core::codec::{BlockGtq, Pairing};
 
 use super::word;
 use crate::cpu::shared::{Cuts, KEY_GROUP_WORDS, turn};
-use crate::cpu::{dequantize, quantize};
+use crate::cpu::{dequantize, quantize, rotate};
 use crate::gpu::{Buffer, Dispatch, GpuError};
 use crate::shader::{self, KeyBlocks, Shader};
 
@@ -34,6 +34,8 @@ pub struct HeadKeys {
     pub heads: u32,
     /// The head.
     pub head: u32,
+    /// The byte of the packed buffer at which the head's keys begin: a multiple of 4.
+    pub base: u32,
 }
 
 impl BlockGtqKeys {
@@ -82,7 +84,53 @@ impl BlockGtqKeys {
         Ok(Self { head_dim, row_bytes, groups, table })
     }
 
-    /// What both kernels read beside the keys: to be uploaded once per head.
+    /// Turns the queries of one query head of this KV head out of `src`, `[query][head][element]`, into the same place of
+    /// `dst`, in the order in which keys are stored. `queries` says how many there are, of how many heads, and which is
+    /// meant; `table` holds [`BlockGtqKeys::table`].
+    ///
+    /// # Errors
+    /// As [`BlockGtqKeys::quantize`].
+    pub fn turn_queries<'a>(
+        &self,
+        queries: HeadKeys,
+        src: &'a Buffer,
+        table: &'a Buffer,
+        dst: &'a Buffer,
+    ) -> Result<Dispatch<'a>, GpuError> {
+        let (shader, params) = (&shader::rotate::BLOCK_GTQ, self.params(queries)?);
+        let needed = u64::from(params.tokens) * u64::from(params.stride) * 4;
+        if src.bytes() < needed || dst.bytes() < needed || table.bytes() / 4 < self.words() {
+            let given = [src, dst, table].map(Buffer::bytes);
+            return super::refuse(shader, format!("{needed} bytes of queries, {given:?} given"));
+        }
+        Ok(launch(shader, &params, queries.tokens).buffers([src, table, dst]))
+    }
+
+    /// What [`BlockGtqKeys::turn_queries`] does, on the CPU.
+    ///
+    /// # Errors
+    /// As [`BlockGtqKeys::params`].
+    pub fn turn_queries_twin(&self, queries: HeadKeys, src: &[u32], dst: &mut [u32]) -> Result<(), GpuError> {
+        rotate::block_gtq(&self.params(queries)?, src, &self.table, dst);
+        Ok(())
+    }
+
+    /// Words of the table.
+    fn words(&self) -> u64 {
+        u64::try_from(self.table.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Elements of a key.
+    pub(super) const fn head_dim(&self) -> u32 {
+        self.head_dim
+    }
+
+    /// Bytes of a key, and how many widths are in use.
+    pub(super) const fn row(&self) -> (u32, u32) {
+        (self.row_bytes, self.groups)
+    }
+
+    /// What the kernels read beside the keys: to be uploaded once per head.
     #[must_use]
     pub fn table(&self) -> &[u32] {
         &self.table
@@ -95,17 +143,17 @@ impl BlockGtqKeys {
         tokens as u64 * self.row_bytes as u64
     }
 
-    /// Parameters of both kernels.
+    /// Parameters of all kernels.
     ///
     /// # Errors
     /// [`GpuError::Arguments`] when there is no such head, or more elements or bytes than 32 bits count.
     pub fn params(&self, keys: HeadKeys) -> Result<KeyBlocks, GpuError> {
         let shader = &shader::quantize::BLOCK_GTQ;
-        let HeadKeys { tokens, heads, head } = keys;
-        if head >= heads {
-            return super::refuse(shader, format!("head {head} of {heads}"));
+        let HeadKeys { tokens, heads, head, base } = keys;
+        if head >= heads || !base.is_multiple_of(4) {
+            return super::refuse(shader, format!("head {head} of {heads} from byte {base} on"));
         }
-        word(shader, "bytes", self.bytes(tokens))?;
+        word(shader, "bytes", self.bytes(tokens).saturating_add(u64::from(base)))?;
         let stride = word(shader, "elements per token", u64::from(heads) * u64::from(self.head_dim))?;
         word(shader, "elements", u64::from(tokens) * u64::from(stride))?;
         Ok(KeyBlocks {
@@ -119,6 +167,7 @@ impl BlockGtqKeys {
                 _ => 4,
             },
             groups: self.groups,
+            base,
         })
     }
 
@@ -183,9 +232,9 @@ impl BlockGtqKeys {
         table: &Buffer,
     ) -> Result<(), GpuError> {
         let needed = [
-            self.bytes(params.tokens),
+            self.bytes(params.tokens).saturating_add(u64::from(params.base)),
             u64::from(params.tokens) * u64::from(params.stride) * 4,
-            u64::try_from(self.table.len()).unwrap_or(u64::MAX).saturating_mul(4),
+            self.words().saturating_mul(4),
         ];
         let given = [packed, values, table].map(Buffer::bytes);
         if needed.iter().zip(given).any(|(needed, given)| *needed > given) {

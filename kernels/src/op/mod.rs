@@ -2,6 +2,7 @@
 
 mod attention;
 mod block_gtq;
+mod block_gtq_cache;
 mod codec;
 mod geometry;
 mod latent;
@@ -14,6 +15,7 @@ mod table;
 
 pub use attention::{Addressing, Cache, Shape, launch};
 pub use block_gtq::{BlockGtqKeys, HeadKeys};
+pub use block_gtq_cache::BlockGtqCache;
 pub use codec::{Beside, CodecKernels, Domain, Hadamard, SideKernels, Widths};
 pub use geometry::{Arrangement, Span, Tensor};
 pub use latent::Latent;

@@ -2,13 +2,14 @@
 //!
 //! Bits are allotted from the case's own K and Q, as its authors calibrate, so that the bytes of a key are predicted from
 //! the histogram of its head. Which dimensions rotary embedding pairs is not known of a capture: the pairing is taken that
-//! promises the smaller error. No attention kernel reads these keys; they are decoded first.
+//! promises the smaller error. Attention reads the stored keys: [`super::block_gtq_attention`].
 
+use super::block_gtq_attention::Stored;
 use super::case::{Case, CaseShape, Tensors};
 use super::compare;
 use super::on_cpu::reference;
 use super::on_gpu::{ExpectedSide, ROOM, bits};
-use super::record::{BytesRecord, CaseRecord, ErrorRecord, Measured};
+use super::record::{Attended, BytesRecord, CaseRecord, ErrorRecord, KernelTime, Measured, OutputError};
 use super::side::{Store, words};
 use crate::gpu::{Gpu, GpuError, POISON};
 use crate::op::{BlockGtqKeys, CodecKernels, HeadKeys};
@@ -22,7 +23,6 @@ pub(super) const NAME: &str = "block_gtq_k3v3_packed";
 const AVERAGE: u8 = 3;
 /// Of the values.
 const VALUES: Codec = Codec::TurboquantMse3;
-const NO_ATTENTION: &str = "its keys are decoded before they are attended to";
 
 /// One KV head's keys, as the CPU has them.
 struct Head {
@@ -77,7 +77,7 @@ impl Head {
         let dim = usize::try_from(shape.k_dim).unwrap_or(usize::MAX);
         let reference = BlockGtq::new(pairing, dim, &bits).map_err(|error| error.to_string())?;
         let predicted = packed_key_bytes(reference.histogram()).saturating_mul(u64::from(shape.tokens));
-        let keys = HeadKeys { tokens: shape.tokens, heads: shape.kv_heads, head };
+        let keys = HeadKeys { tokens: shape.tokens, heads: shape.kv_heads, head, base: 0 };
         let bytes = usize::try_from(predicted).unwrap_or(usize::MAX);
         let mut packed = vec![POISON; bytes.div_ceil(4)];
         let source: Vec<u32> = tensors.k.iter().map(|x| x.to_bits()).collect();
@@ -110,21 +110,37 @@ impl Expected {
         self.heads.iter().flat_map(|head| head.packed.iter().copied()).collect()
     }
 
-    fn record(&self, case: &Case, tensors: &Tensors, k: BytesRecord, v: BytesRecord) -> CaseRecord {
+    /// All heads' keys in one cache, or why attention does not take the shape.
+    fn stored(&self, shape: &CaseShape) -> Result<Stored, String> {
+        Stored::new(shape, self.heads.iter().map(|head| (&head.kernels, head.packed.as_slice())))
+    }
+
+    fn record(
+        &self,
+        case: &Case,
+        tensors: &Tensors,
+        [k, v]: [BytesRecord; 2],
+        attention: Result<(Attended, OutputError), String>,
+        times: Vec<KernelTime>,
+    ) -> CaseRecord {
+        let (attention, output, attention_skipped) = match attention {
+            Ok((attended, output)) => (Some(attended), Some(output), None),
+            Err(reason) => (None, None, Some(reason)),
+        };
         let error = ErrorRecord {
             real: case.real(),
             k_rel_mse: crate::quality::relative_mse(&tensors.k, &self.keys),
             v_rel_mse: crate::quality::relative_mse(&tensors.v, &self.v.plain()),
-            output: None,
+            output,
         };
         let measured = Measured {
             bits_per_element: bits([self.predicted(), self.v.predicted], case.shape()),
             k,
             v,
-            attention: None,
-            attention_skipped: Some(NO_ATTENTION.to_owned()),
+            attention,
+            attention_skipped,
             error,
-            times: Vec::new(),
+            times,
         };
         CaseRecord::measured(case, measured)
     }
@@ -183,7 +199,23 @@ pub(super) async fn on_gpu(
         unpacked: Some(compare::values_within(&gpu.read_values(&decoded).await?, &expected.keys, may)),
     };
     let v = values(gpu, &expected.v, &tensors.v).await?;
-    Ok(Some(expected.record(case, tensors, k, v)))
+    if cancel.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let (shape, mut times) = (case.shape(), Vec::new());
+    let stored = match expected.stored(shape) {
+        Ok(stored) => stored.too_long(gpu, shape)?.map_or(Ok(stored), Err),
+        Err(reason) => Err(reason),
+    };
+    let attention = match stored {
+        Err(reason) => Err(reason),
+        Ok(stored) => {
+            let (outputs, taken) = stored.by_kernels(gpu, shape, tensors, &expected.v).await?;
+            times = taken;
+            Ok(stored.judged(shape, tensors, &expected.v, &outputs))
+        }
+    };
+    Ok(Some(expected.record(case, tensors, [k, v], attention, times)))
 }
 
 async fn values(gpu: &Gpu, expected: &ExpectedSide, values: &[f32]) -> Result<BytesRecord, GpuError> {
@@ -234,8 +266,12 @@ pub(super) fn on_cpu(case: &Case, tensors: &Tensors) -> CaseRecord {
         packed: compare::bytes(&packed, &bytes),
         unpacked: Some(compare::values(&found, &wanted)),
     };
+    let attention = expected.stored(shape).and_then(|stored| {
+        let outputs = stored.by_twins(shape, tensors, &expected.v).map_err(|error| error.to_string())?;
+        Ok(stored.judged(shape, tensors, &expected.v, &outputs))
+    });
     match reference(&expected.v, &tensors.v) {
-        Ok(v) => expected.record(case, tensors, k, v),
+        Ok(v) => expected.record(case, tensors, [k, v], attention, Vec::new()),
         Err(error) => CaseRecord::skipped(case, error.to_string()),
     }
 }

@@ -10,10 +10,12 @@
 //! - `model`: the shapes of a model's layers; `capture`: Q, K and V of a real model from a safetensors file;
 //! - `record`: what is found, as data; `compare`: found against expected;
 //! - `side`: K or V in one codec; `rig`: a layer's buffers and launches;
-//! - `on_gpu`, `on_cpu`: one case on an adapter, and by the twins alone; `block_gtq`: the one that is no codec of the table;
+//! - `on_gpu`, `on_cpu`: one case on an adapter, and by the twins alone; `block_gtq`, `block_gtq_attention`:
+//!   the one that is no codec of the table;
 //! - `clock`: every kernel at several sizes, the time model fitted to some and held against the others.
 
 mod block_gtq;
+mod block_gtq_attention;
 mod capture;
 mod case;
 mod clock;

@@ -35,7 +35,9 @@ pub(super) fn case(case: &Case) -> CaseRecord {
     };
     let attention_skipped = refused(kernels, shape);
     let attention = attend(kernels, shape, &tensors, &expected).map(|(decode, prefill)| {
-        let (attended, output) = attended(kernels, shape, &tensors, &expected, &decode, &prefill);
+        let asked = |queries| asked(kernels, shape, &tensors, queries);
+        let (attended, output) =
+            attended(shape, &tensors, asked, &expected.k.values, &expected.v, &decode, &prefill);
         error.output = Some(output);
         attended
     });

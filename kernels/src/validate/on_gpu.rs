@@ -87,7 +87,9 @@ pub(super) async fn case(
         None => None,
         Some([decode, prefill]) => {
             let (decode, prefill) = (gpu.read_values(decode).await?, gpu.read_values(prefill).await?);
-            let (attended, output) = attended(kernels, shape, &tensors, &expected, &decode, &prefill);
+            let asked = |queries| asked(kernels, shape, &tensors, queries);
+            let (attended, output) =
+                attended(shape, &tensors, asked, &expected.k.values, &expected.v, &decode, &prefill);
             error.output = Some(output);
             Some(attended)
         }
@@ -169,12 +171,14 @@ async fn side(gpu: &Gpu, rig: &Rig, side: Side, expected: &ExpectedSide) -> Resu
     })
 }
 
-/// Attention's outputs against f64 over what the packed bytes say, and against attention over exact K and V.
+/// Attention's outputs against f64 over what the packed bytes say, and against attention over exact K and V. `asked` gives
+/// the last tokens' queries in the domain of the decoded `keys`.
 pub(super) fn attended(
-    kernels: &'static CodecKernels,
     shape: &CaseShape,
     tensors: &Tensors,
-    expected: &Expected,
+    asked: impl Fn(u32) -> Vec<f32>,
+    keys: &[f32],
+    v: &ExpectedSide,
     decode: &[f32],
     prefill: &[f32],
 ) -> (Attended, OutputError) {
@@ -182,14 +186,11 @@ pub(super) fn attended(
         let stride = usize::try_from(shape.tokens).unwrap_or(usize::MAX);
         oracle::attention(&attention_shape(shape, queries), stride, q, k, v, &[shape.tokens], &[])
     };
-    let packed = |queries| {
-        let q = asked(kernels, shape, tensors, queries);
-        oracle(queries, &q, &expected.k.values, &expected.v.values)
-    };
+    let packed = |queries| oracle(queries, &asked(queries), keys, &v.values);
     let many = packed(shape.queries);
     let q = last_queries(shape, &tensors.q, shape.queries);
     let exact = single(&oracle(shape.queries, q, &tensors.k, &tensors.v).output);
-    let error = |output: &[f32]| compare::relative_error(&expected.v.store.plain(output), &exact);
+    let error = |output: &[f32]| compare::relative_error(&v.store.plain(output), &exact);
     let output = OutputError { predicted: error(&single(&many.output)), measured: error(prefill) };
     let attended = Attended {
         decode: compare::within(decode, &packed(1)),

@@ -4,8 +4,11 @@ use crate::common::{Random, adversarial, bits, fresh, gpu, read, upload, values,
 use kvplan_core::codec::block_gtq::packed_key_bytes;
 use kvplan_core::codec::{BlockGtq, Codec, Pairing, Rotation, TurboQuant, allocate, energies};
 use kvplan_kernels::convert::turn_back;
+use kvplan_kernels::cpu::{self, oracle};
 use kvplan_kernels::gpu::{Buffer, POISON, block_on};
-use kvplan_kernels::op::{Beside, BlockGtqKeys, CodecKernels, HeadKeys, Tensor};
+use kvplan_kernels::op::{
+    Beside, BlockGtqCache, BlockGtqKeys, Cache, CodecKernels, HeadKeys, Shape, Span, Tensor,
+};
 use kvplan_tests::capture::{HEAD_DIM, HEADS, KV_HEADS, LAYERS, Layer};
 
 /// Keys of all heads of a tensor, and bits per RoPE block for each head.
@@ -24,7 +27,8 @@ impl Input {
 
     fn head(&self, head: usize) -> HeadKeys {
         let heads = self.bits.len() as u32;
-        HeadKeys { tokens: self.keys.len() as u32 / self.dim / heads, heads, head: head as u32 }
+        let tokens = self.keys.len() as u32 / self.dim / heads;
+        HeadKeys { tokens, heads, head: head as u32, base: 0 }
     }
 
     fn kernels(&self, head: usize) -> BlockGtqKeys {
@@ -242,4 +246,222 @@ fn on_a_models_keys_its_logits_are_nearer_than_uniform_turboquants_at_equal_bits
             assert!(blocks < plain && blocks < corrected, "{what}");
         }
     }
+}
+
+/// The keys of all heads of an input in one buffer, as attention reads them.
+fn cache(input: &Input) -> BlockGtqCache {
+    let heads = (0..input.bits.len()).map(|head| input.kernels(head)).collect();
+    BlockGtqCache::new(heads, input.head(0).tokens).unwrap()
+}
+
+/// Bits per RoPE block of `heads` heads, widths of every kind among them.
+fn mixed(random: &mut Random, heads: u32, dim: u32) -> Vec<Vec<u8>> {
+    (0..heads).map(|_| (0..dim / 2).map(|_| (random.word() % 8) as u8 + 1).collect()).collect()
+}
+
+/// What attention is given and what it must give.
+struct Attending {
+    input: Input,
+    shape: Shape,
+    /// Plain.
+    q: Vec<f32>,
+    v: Vec<f32>,
+}
+
+impl Attending {
+    fn new(heads: u32, kv_heads: u32, head_dim: u32, tokens: u32, queries: u32) -> Self {
+        let mut random = Random::new(tokens * 7 + head_dim);
+        let bits = mixed(&mut random, kv_heads, head_dim);
+        let mut some = |n: u32| random.normals(n as usize);
+        let keys: Vec<f32> = some(tokens * kv_heads * head_dim).iter().map(|x| x * 2.0).collect();
+        let (q, v) = (some(queries * heads * head_dim), some(tokens * kv_heads * head_dim));
+        let scale = 1.0 / (head_dim as f32).sqrt();
+        let shape = Shape {
+            sequences: 1,
+            heads,
+            kv_heads,
+            head_dim,
+            queries,
+            window: 0,
+            capacity: tokens,
+            scale,
+            sinks: false,
+        };
+        Self { input: Input::new("", keys, bits), shape, q, v }
+    }
+
+    fn values(&self) -> &'static CodecKernels {
+        CodecKernels::of(Codec::TurboquantMse3).unwrap()
+    }
+
+    fn tensor(&self) -> Tensor {
+        let Shape { capacity: tokens, kv_heads: heads, head_dim, .. } = self.shape;
+        Tensor { tokens, heads, head_dim }
+    }
+
+    /// The twins' packed keys and values.
+    fn packed(&self, cache: &BlockGtqCache) -> [Vec<u32>; 2] {
+        let mut keys = vec![POISON; cache.bytes() as usize / 4];
+        for head in 0..self.shape.kv_heads {
+            let (kernels, head) = cache.keys(head, self.shape.capacity).unwrap();
+            kernels.quantize_twin(head, &bits(&self.input.keys), &mut keys).unwrap();
+        }
+        let (side, tensor) = (&self.values().value, self.tensor());
+        let mut values = vec![0; side.bytes(tensor).unwrap().div_ceil(4) as usize];
+        side.quantize_twin(tensor, &bits(&self.v), Span::default(), &[], &mut values).unwrap();
+        [keys, values]
+    }
+
+    /// The queries of one query head, as those of the KV head it asks.
+    fn queries(&self, head: u32) -> (u32, HeadKeys) {
+        let Shape { heads, kv_heads, queries, .. } = self.shape;
+        (head / (heads / kv_heads), HeadKeys { tokens: queries, heads, head, base: 0 })
+    }
+
+    /// The twins' turned queries.
+    fn turned(&self, cache: &BlockGtqCache) -> Vec<f32> {
+        let mut turned = vec![POISON; self.q.len()];
+        for head in 0..self.shape.heads {
+            let (kv_head, queries) = self.queries(head);
+            let (kernels, _) = cache.keys(kv_head, 0).unwrap();
+            kernels.turn_queries_twin(queries, &bits(&self.q), &mut turned).unwrap();
+        }
+        turned.into_iter().map(f32::from_bits).collect()
+    }
+
+    /// Attention in f64 over what the bytes say: keys by the reference's decoder, turned back and in their own order.
+    fn oracle(&self) -> oracle::Oracle {
+        let mut keys = vec![0.0; self.input.keys.len()];
+        let dim = self.input.dim as usize;
+        for head in 0..self.input.bits.len() {
+            let reference = self.input.reference(head);
+            let decoded = reference.decode(&reference.encode(&self.input.of(head)).unwrap()).unwrap();
+            let places = keys.chunks_exact_mut(dim).skip(head).step_by(self.input.bits.len());
+            places.zip(decoded.chunks_exact(dim)).for_each(|(to, from)| to.copy_from_slice(from));
+        }
+        let (side, tensor) = (&self.values().value, self.tensor());
+        let mut values = vec![0; self.v.len()];
+        let [_, packed] = self.packed(&cache(&self.input));
+        let params = side.packed(tensor, Span::default()).unwrap();
+        cpu::dequantize::rows(&side.decoder, &params, &packed, &[], &mut values);
+        let values: Vec<f32> = values.into_iter().map(f32::from_bits).collect();
+        let Self { shape, q, .. } = self;
+        oracle::attention(shape, shape.capacity as usize, q, &keys, &values, &[shape.capacity], &[])
+    }
+
+    /// Keys and queries are turned in f32 on their way, which the oracle does not: four transforms of up to nine steps on
+    /// either side change a score by less than 2·96·2^-24·|q|·|k|·scale, and by that much, relative, every weight twice.
+    fn check(&self, what: &str, out: &[f32]) {
+        let oracle = self.oracle();
+        let longest = |values: &[f32]| {
+            let lengths = values.chunks_exact(self.shape.head_dim as usize);
+            lengths.map(|x| x.iter().map(|x| x * x).sum::<f32>().sqrt()).fold(0.0, f32::max)
+        };
+        let score = longest(&self.q) * longest(&self.input.keys) * self.shape.scale;
+        let turned = f64::from(2.0 * 2.0 * 96.0 * score) / 2f64.powi(24);
+        let largest = self.v.iter().fold(0.0f32, |a, b| a.max(b.abs()));
+        let slack = turned * f64::from(largest);
+        assert!(slack < 2e-3 * f64::from(largest), "{slack} would let anything pass");
+        for (i, (got, (want, bound))) in out.iter().zip(oracle.output.iter().zip(&oracle.bound)).enumerate() {
+            let off = (f64::from(*got) - want).abs();
+            assert!(off <= bound + slack, "{what} {:?}: element {i} is {got} for {want}", self.shape);
+        }
+        assert_eq!(out.len(), oracle.output.len());
+    }
+
+    /// On the device, from plain keys, values and queries on.
+    fn on_gpu(&self) -> Vec<f32> {
+        let layout = cache(&self.input);
+        let tables: Vec<Buffer> =
+            (0..self.input.bits.len()).map(|head| upload(self.input.kernels(head).table())).collect();
+        let (src, k, v_src, q) =
+            (values(&self.input.keys), fresh(layout.bytes()), values(&self.v), values(&self.q));
+        let mut launches = Vec::new();
+        for (head, table) in (0..).zip(&tables) {
+            let (kernels, keys) = layout.keys(head, self.shape.capacity).unwrap();
+            launches.push(kernels.quantize(keys, &src, table, &k).unwrap());
+        }
+        let (side, turned) = (&self.values().value, fresh(q.bytes()));
+        let v = fresh(side.bytes(self.tensor()).unwrap());
+        launches.extend(side.quantize(self.tensor(), &v_src, Beside::NOTHING, &v).unwrap());
+        for head in 0..self.shape.heads {
+            let (kv_head, queries) = self.queries(head);
+            let (kernels, _) = layout.keys(kv_head, 0).unwrap();
+            launches.push(kernels.turn_queries(queries, &q, &tables[kv_head as usize], &turned).unwrap());
+        }
+        let (table, lengths) = (upload(layout.table()), upload(&[self.shape.capacity]));
+        let key = Span { first: 0, words: layout.table().len() as u32 };
+        let beside = Beside { buffer: Some(&table), key, value: Span::default() };
+        let caches = Cache { beside, ..Cache::new(&k, &v, &lengths) };
+        let (parts, out) = (fresh(self.shape.parts_bytes()), fresh(q.bytes()));
+        if self.shape.queries == 1 {
+            launches.extend(layout.decode(&self.shape, &turned, caches, &parts, &out).unwrap());
+        } else {
+            launches.push(layout.prefill(&self.shape, &turned, caches, &out).unwrap());
+        }
+        block_on(gpu().run(&launches)).unwrap();
+        block_on(gpu().read_values(&out)).unwrap()
+    }
+
+    fn twin(&self) -> Vec<f32> {
+        let layout = cache(&self.input);
+        let ([k, v], q) = (self.packed(&layout), self.turned(&layout));
+        let nothing = fresh(4);
+        let room = fresh(layout.table().len() as u64 * 4);
+        let key = Span { first: 0, words: layout.table().len() as u32 };
+        let beside = Beside { buffer: Some(&room), key, value: Span::default() };
+        let caches = Cache { beside, ..Cache::new(&nothing, &nothing, &nothing) };
+        let params = layout.params(&self.shape, &caches).unwrap();
+        let (decoder, lengths) = (&self.values().value.decoder, [self.shape.capacity]);
+        let mut out = vec![f32::NAN; q.len()];
+        let (key, table) = (&cpu::kv::BLOCK_GTQ, layout.table());
+        if self.shape.queries == 1 {
+            let mut parts = vec![f32::NAN; self.shape.parts_bytes() as usize / 4];
+            cpu::attention::decode(key, decoder, &params, &q, &k, &v, &[], &lengths, table, &mut parts);
+            cpu::attention::merge(&params, &parts, &[], &mut out);
+        } else {
+            cpu::attention::prefill(key, decoder, &params, &q, &k, &v, &[], &lengths, table, &[], &mut out);
+        }
+        out
+    }
+}
+
+/// Query heads, KV heads, elements, tokens, queries: lengths that no tile divides, all widths in every head.
+const ATTENDED: [(u32, u32, u32, u32, u32); 6] = [
+    (4, 2, 64, 301, 1),
+    (2, 2, 128, 67, 1),
+    (8, 1, 128, 1, 1),
+    (4, 1, 256, 530, 1),
+    (2, 1, 64, 99, 37),
+    (4, 2, 128, 45, 45),
+];
+
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn attention_over_stored_keys_agrees_with_f64_over_the_references_decoded_ones() {
+    for (heads, kv_heads, head_dim, tokens, queries) in ATTENDED {
+        let case = Attending::new(heads, kv_heads, head_dim, tokens, queries);
+        case.check("on the device", &case.on_gpu());
+        case.check("the twins", &case.twin());
+    }
+}
+
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+#[should_panic(expected = "on the device")]
+fn a_level_that_is_another_width_s_is_caught() {
+    let mut case = Attending::new(4, 2, 64, 301, 1);
+    let out = case.on_gpu();
+    case.input.bits[1].swap(3, 4);
+    case.input.bits[1][5] = case.input.bits[1][5] % 8 + 1;
+    case.check("on the device", &out);
+}
+
+#[test]
+fn heads_that_are_not_alike_and_shapes_of_other_keys_are_refused() {
+    let keys = |dim: u32| BlockGtqKeys::new(Pairing::Halves, dim, &vec![3; dim as usize / 2]).unwrap();
+    assert!(BlockGtqCache::new(vec![keys(64), keys(128)], 4).is_err());
+    assert!(BlockGtqCache::new(Vec::new(), 4).is_err());
+    assert!(BlockGtqCache::new(vec![keys(66)], 4).is_err(), "four elements at a time");
+    assert!(BlockGtqCache::new(vec![keys(64); 2], u32::MAX).is_err(), "past 32 bits");
 }

@@ -28,7 +28,7 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) groups: v
     if token >= params.tokens {
         return;
     }
-    let row = token * params.row_bytes;
+    let row = params.base + token * params.row_bytes;
     let key = token * params.stride + params.first;
     for (var g = 0u; g < params.groups; g++) {
         let group = key_group(g);

@@ -48,5 +48,5 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) groups: v
         }
     }
     workgroupBarrier();
-    staged_write(lane, TURN_LANES, first * params.row_bytes / 4u, count * params.row_bytes);
+    staged_write(lane, TURN_LANES, (params.base + first * params.row_bytes) / 4u, count * params.row_bytes);
 }

@@ -10,6 +10,8 @@ struct KeyBlocks {
     rows_per_unit: u32,
     // Widths in use.
     groups: u32,
+    // The byte at which the head's packed keys begin: a whole word.
+    base: u32,
 }
 
 // The dimensions coded at one width: an entry of the table. The places of its lists are words of the table.

@@ -49,7 +49,8 @@ async fn run(wanted: &Wanted, progress: &Function) -> Result<Report, GpuError> {
     let asked = |name: &str| wanted.codecs.is_empty() || wanted.codecs.iter().any(|codec| codec == name);
     let codecs: Vec<_> = CODECS.iter().filter(|kernels| asked(kernels.codec.name())).collect();
     let shapes = if wanted.full { validate::standard(None, true) } else { validate::quick() };
-    let cases = validate::cases(&codecs, &shapes);
+    let mut cases = validate::cases(&codecs, &shapes);
+    cases.extend(validate::block_gtq_cases(&shapes).into_iter().filter(|case| asked(case.name())));
     let mut tell = |step: Progress<'_>| {
         if let Ok(text) = serde_json::to_string(&Message::from(step)) {
             // A listener that throws has nothing to say to the run.

@@ -6,7 +6,7 @@ pub fn block_gtq(params: &KeyBlocks, src: &[u32], table: &[u32], dst: &mut [u32]
     let byte = |at: u32| src[(at / 4) as usize] >> (at % 4 * 8) & 0xff;
     let two_bytes = |at: u32| byte(at) | (byte(at + 1) << 8);
     for token in 0..params.tokens {
-        let row = token * params.row_bytes;
+        let row = params.base + token * params.row_bytes;
         let key = token * params.stride + params.first;
         for g in 0..params.groups {
             let group = key_group(table, g);

@@ -1,6 +1,7 @@
 //! `kv/*`: four elements of one head's vector of one token, and where that vector lies.
 
 mod bf16;
+mod block_gtq;
 mod f16;
 mod f32;
 mod fp8;
@@ -18,6 +19,8 @@ mod turbo;
 mod turboquant;
 
 pub use bf16::BF16;
+pub use block_gtq::BLOCK_GTQ;
+pub(crate) use block_gtq::{HEAD_WORDS, LEVELS_WORD};
 pub use f16::F16;
 pub use f32::F32;
 pub(super) use fp8::fp8_e4m3_value;

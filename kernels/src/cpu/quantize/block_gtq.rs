@@ -25,6 +25,6 @@ pub fn block_gtq(params: &KeyBlocks, src: &[u32], table: &[u32], dst: &mut [u32]
                 out.put(bit + key_norm(params, g) * 8, u32::from(norm), 16);
             }
         }
-        out.write(dst, first * params.row_bytes / 4);
+        out.write(dst, (params.base + first * params.row_bytes) / 4);
     }
 }

@@ -1,5 +1,9 @@
 //! `rotate/*`: rows turned before they are quantized, queries and outputs with them.
 
+mod block_gtq;
+
+pub use block_gtq::block_gtq;
+
 use crate::shader::{Signs, Turn};
 
 /// `rotate/hadamard.wgsl`.

@@ -1,20 +1,20 @@
 use crate::shader::KeyBlocks;
 
 /// `shared/key_blocks.wgsl`: an entry of the table.
-pub(in crate::cpu) struct KeyGroup {
-    pub(in crate::cpu) bits: u32,
-    pub(in crate::cpu) stored: u32,
-    pub(in crate::cpu) n: u32,
-    pub(in crate::cpu) codes: u32,
-    pub(in crate::cpu) dims: u32,
-    pub(in crate::cpu) cuts: u32,
-    pub(in crate::cpu) levels: u32,
+pub(crate) struct KeyGroup {
+    pub(crate) bits: u32,
+    pub(crate) stored: u32,
+    pub(crate) n: u32,
+    pub(crate) codes: u32,
+    pub(crate) dims: u32,
+    pub(crate) cuts: u32,
+    pub(crate) levels: u32,
 }
 
 /// Words of an entry.
 pub(crate) const KEY_GROUP_WORDS: usize = 7;
 
-pub(in crate::cpu) fn key_group(table: &[u32], i: u32) -> KeyGroup {
+pub(crate) fn key_group(table: &[u32], i: u32) -> KeyGroup {
     let at = i as usize * KEY_GROUP_WORDS;
     KeyGroup {
         bits: table[at],

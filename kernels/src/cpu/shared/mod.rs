@@ -13,8 +13,8 @@ pub(crate) mod turn;
 mod walk;
 
 pub(super) use e2m1::{e2m1_code, e2m1_value};
-pub(crate) use key_blocks::KEY_GROUP_WORDS;
-pub(super) use key_blocks::{key_group, key_norm};
+pub(super) use key_blocks::key_norm;
+pub(crate) use key_blocks::{KEY_GROUP_WORDS, key_group};
 pub(super) use minifloat::{E4M3, E5M2, MiniFloat};
 pub(super) use nibbles::Nibbles;
 pub(super) use number::{LEAST_SCALE, amax, extreme, f16, floats, low_byte, range, reciprocal};
