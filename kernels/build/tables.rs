@@ -91,7 +91,10 @@ mod tests {
     #[test]
     fn an_entry_is_selected_by_the_bits_of_its_place() {
         let text = tree(&[7, 8, 9], "u32");
-        let pairs = ["select(u32(0x7u), u32(0x8u), (i & u32(1u)) != u32(0u))", "select(u32(0x9u), u32(0x0u), (i & u32(1u)) != u32(0u))"];
+        let pairs = [
+            "select(u32(0x7u), u32(0x8u), (i & u32(1u)) != u32(0u))",
+            "select(u32(0x9u), u32(0x0u), (i & u32(1u)) != u32(0u))",
+        ];
         assert_eq!(text, format!("select({}, {}, (i & u32(2u)) != u32(0u))", pairs[0], pairs[1]));
     }
 }

@@ -127,6 +127,14 @@ impl<'a> Beside<'a> {
     }
 }
 
+/// Units that an invocation takes: more than one where enough invocations are left to fill a device, since to start one
+/// costs something.
+fn run(units: u64) -> u32 {
+    /// Of a large GPU, or nearly so.
+    const ENOUGH: u64 = 1 << 14;
+    [8, 4, 2].into_iter().find(|run| units / u64::from(*run) >= ENOUGH).unwrap_or(1)
+}
+
 impl CodecKernels {
     /// The kernels of a codec.
     #[must_use]
@@ -325,7 +333,9 @@ impl SideKernels {
         if rows.rows > 0 {
             let launch =
                 |shader| Dispatch::new(shader).params(rows.bytes()).buffers([src, beside.or(src), dst]);
-            launches.push(launch(shader).invocations(units.saturating_mul(lanes)));
+            let run = if shader.overrides.contains(&"RUN") { run(units) } else { 1 };
+            let encode = launch(shader).invocations(units.div_ceil(u64::from(run)).saturating_mul(lanes));
+            launches.push(if run > 1 { encode.constant("RUN", run) } else { encode });
             launches.extend(self.then.map(|then| {
                 let block = u64::from(then.constant("BLOCK").unwrap_or(1));
                 launch(then).invocations(elements.div_ceil(block))

@@ -88,3 +88,33 @@ fn a_head_to_an_invocation_attends_to_the_same() {
         assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-4), "{codec}");
     }
 }
+
+/// What a large tensor is encoded with, on a small one whose units do not divide by the run.
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn several_units_to_an_invocation_encode_the_same_bytes() {
+    let mut compared = 0;
+    for side in CODECS.iter().map(|kernels| &kernels.key) {
+        if !side.quantize.overrides.contains(&"RUN") {
+            continue;
+        }
+        let tensor = Tensor { tokens: 67, heads: 1, head_dim: 64 };
+        let src = values(&Random::new(5).normals(tensor.elements() as usize));
+        let bytes = side.bytes(tensor).unwrap();
+        let (packed, again) = (fresh(bytes), fresh(bytes));
+        let mut launches = side.quantize(tensor, &src, Beside::NOTHING, &packed).unwrap();
+        block_on(gpu().run(&launches)).unwrap();
+        let rows = side.rows(tensor, Span::default()).unwrap();
+        let units = tensor.elements().div_ceil(u64::from(side.quantize.constant("UNIT").unwrap()));
+        let encode = Dispatch::new(side.quantize).params(rows.bytes()).buffers([&src, &src, &again]);
+        launches = vec![encode.constant("RUN", 4).invocations(units.div_ceil(4))];
+        launches.extend(side.then.map(|then| {
+            let blocks = tensor.elements() / u64::from(then.constant("BLOCK").unwrap());
+            Dispatch::new(then).params(rows.bytes()).buffers([&src, &src, &again]).invocations(blocks)
+        }));
+        block_on(gpu().run(&launches)).unwrap();
+        assert!(read(&again) == read(&packed), "{}", side.codec);
+        compared += 1;
+    }
+    assert!(compared >= 10, "{compared}");
+}

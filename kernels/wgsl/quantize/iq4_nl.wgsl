@@ -16,6 +16,8 @@
 #import layout/iq4_nl
 
 const UNIT: u32 = 2u * IQ4_NL_ELEMENTS;
+// Units that an invocation takes.
+override RUN: u32 = 1u;
 
 // The nearest level, every distance rounded as f32 rounds it.
 fn exact_code(x: u32) -> u32 {
@@ -108,12 +110,12 @@ fn block(first: u32) {
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let unit = grid_index(id, groups, 64u);
     let end = params.rows * params.width;
-    let first = unit * UNIT;
+    let first = unit * UNIT * RUN;
     if first >= end {
         return;
     }
     stream_begin(first / IQ4_NL_ELEMENTS * IQ4_NL_BYTES);
-    for (var at = first; at < min(first + UNIT, end); at += IQ4_NL_ELEMENTS) {
+    for (var at = first; at < min(first + UNIT * RUN, end); at += IQ4_NL_ELEMENTS) {
         block(at);
     }
     stream_end();

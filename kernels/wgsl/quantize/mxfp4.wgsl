@@ -12,6 +12,8 @@
 #import layout/mxfp4
 
 const UNIT: u32 = 4u * MXFP4_ELEMENTS;
+// Units that an invocation takes.
+override RUN: u32 = 1u;
 
 // The nearest code, every distance rounded as f32 rounds it. `half` is half the scale; codes are doubled values.
 fn exact_code(x: u32, half: u32) -> u32 {
@@ -79,12 +81,12 @@ fn block(first: u32) {
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let unit = grid_index(id, groups, 64u);
     let end = params.rows * params.width;
-    let first = unit * UNIT;
+    let first = unit * UNIT * RUN;
     if first >= end {
         return;
     }
     stream_begin(first / MXFP4_ELEMENTS * MXFP4_BYTES);
-    for (var at = first; at < min(first + UNIT, end); at += MXFP4_ELEMENTS) {
+    for (var at = first; at < min(first + UNIT * RUN, end); at += MXFP4_ELEMENTS) {
         block(at);
     }
     stream_end();

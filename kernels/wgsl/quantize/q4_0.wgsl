@@ -11,6 +11,8 @@
 #import layout/q4_0
 
 const UNIT: u32 = 2u * Q4_0_ELEMENTS;
+// Units that an invocation takes.
+override RUN: u32 = 1u;
 
 fn code(x: u32, inverse: u32, plain: bool) -> u32 {
     let raised = bitcast<f32>(x) * bitcast<f32>(inverse) + 8.5f;
@@ -43,12 +45,12 @@ fn block(first: u32) {
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let unit = grid_index(id, groups, 64u);
     let end = params.rows * params.width;
-    let first = unit * UNIT;
+    let first = unit * UNIT * RUN;
     if first >= end {
         return;
     }
     stream_begin(first / Q4_0_ELEMENTS * Q4_0_BYTES);
-    for (var at = first; at < min(first + UNIT, end); at += Q4_0_ELEMENTS) {
+    for (var at = first; at < min(first + UNIT * RUN, end); at += Q4_0_ELEMENTS) {
         block(at);
     }
     stream_end();

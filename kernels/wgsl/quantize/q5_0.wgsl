@@ -12,6 +12,8 @@
 #import layout/q5_0
 
 const UNIT: u32 = 2u * Q5_0_ELEMENTS;
+// Units that an invocation takes.
+override RUN: u32 = 1u;
 
 fn code(x: u32, inverse: u32, plain: bool) -> u32 {
     let raised = bitcast<f32>(x) * bitcast<f32>(inverse) + 16.5f;
@@ -46,12 +48,12 @@ fn block(first: u32) {
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let unit = grid_index(id, groups, 64u);
     let end = params.rows * params.width;
-    let first = unit * UNIT;
+    let first = unit * UNIT * RUN;
     if first >= end {
         return;
     }
     stream_begin(first / Q5_0_ELEMENTS * Q5_0_BYTES);
-    for (var at = first; at < min(first + UNIT, end); at += Q5_0_ELEMENTS) {
+    for (var at = first; at < min(first + UNIT * RUN, end); at += Q5_0_ELEMENTS) {
         block(at);
     }
     stream_end();

@@ -12,6 +12,8 @@
 #import layout/q5_1
 
 const UNIT: u32 = Q5_1_ELEMENTS;
+// Units that an invocation takes.
+override RUN: u32 = 1u;
 
 fn code(x: u32, low: u32, inverse: u32, plain: bool) -> u32 {
     let raised = (bitcast<f32>(x) - bitcast<f32>(low)) * bitcast<f32>(inverse) + 0.5f;
@@ -46,10 +48,14 @@ fn block(first: u32) {
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let unit = grid_index(id, groups, 64u);
-    if unit * UNIT >= params.rows * params.width {
+    let end = params.rows * params.width;
+    let first = unit * UNIT * RUN;
+    if first >= end {
         return;
     }
-    stream_begin(unit * Q5_1_BYTES);
-    block(unit * UNIT);
+    stream_begin(first / UNIT * Q5_1_BYTES);
+    for (var at = first; at < min(first + UNIT * RUN, end); at += UNIT) {
+        block(at);
+    }
     stream_end();
 }

@@ -10,6 +10,8 @@
 #import layout/q8_0
 
 const UNIT: u32 = 2u * Q8_0_ELEMENTS;
+// Units that an invocation takes.
+override RUN: u32 = 1u;
 
 fn code(x: u32, inverse: u32, plain: bool) -> u32 {
     let raised = bitcast<f32>(x & ~EXACT_SIGN) * bitcast<f32>(inverse) + 0.5f;
@@ -38,12 +40,12 @@ fn block(first: u32) {
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let unit = grid_index(id, groups, 64u);
     let end = params.rows * params.width;
-    let first = unit * UNIT;
+    let first = unit * UNIT * RUN;
     if first >= end {
         return;
     }
     stream_begin(first / Q8_0_ELEMENTS * Q8_0_BYTES);
-    for (var at = first; at < min(first + UNIT, end); at += Q8_0_ELEMENTS) {
+    for (var at = first; at < min(first + UNIT * RUN, end); at += Q8_0_ELEMENTS) {
         block(at);
     }
     stream_end();
