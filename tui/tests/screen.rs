@@ -104,8 +104,15 @@ fn grouped(n: u64) -> String {
 fn figures(answer: &Value) -> Vec<String> {
     let mut found = vec![format!("cache = {} B", grouped(answer["kv"]["allocated_bytes"].as_u64().unwrap()))];
     let fit = &answer["fit"];
-    if let Some(spare) = fit["spare_bytes"].as_i64() {
-        found.push(format!("{} B", grouped(spare.unsigned_abs())));
+    // Of an engine that fills its devices it is said how many conversations they hold, not what is to spare.
+    let held = answer["serving"]["full"]["conversations"].as_u64();
+    match fit["spare_bytes"].as_i64() {
+        Some(spare) if held.is_none() || spare < 0 => {
+            found.push(format!("{} B", grouped(spare.unsigned_abs())))
+        }
+        Some(_) => found
+            .push(format!("of {} tokens", grouped(answer["serving"]["full"]["context"].as_u64().unwrap()))),
+        None => {}
     }
     for device in answer["devices"].as_array().into_iter().flatten().take(2) {
         found.push(device["name"].as_str().unwrap().to_owned());

@@ -96,6 +96,8 @@ pub(crate) struct App {
     pub(crate) grabbed: bool,
     /// The machine of the first open, and where it is from.
     pub(crate) machine: Option<(Vec<HardwareEntry>, &'static str)>,
+    /// What other programs were found to hold.
+    pub(crate) in_use: Option<u64>,
     /// What the proof found, line by line.
     pub(crate) proof: super::proof::Shown,
 }
@@ -119,6 +121,7 @@ impl App {
             said: None,
             grabbed: false,
             machine: None,
+            in_use: None,
             proof: super::proof::Shown::default(),
         }
     }
@@ -126,6 +129,16 @@ impl App {
     /// Says something in the last line but one.
     pub(crate) fn say(&mut self, text: impl Into<String>) {
         self.said = Some(text.into());
+    }
+
+    /// What other programs were found to hold, where nothing is set.
+    pub(crate) fn found_in_use(&mut self, bytes: u64) {
+        if bytes > 0 && self.planner.state().request.reserve.in_use_bytes == 0 {
+            let said = self.said.take();
+            self.in_use = Some(bytes);
+            self.act(Action::Set { field: Field::InUse, to: Some(bytes) });
+            self.said = said;
+        }
     }
 
     /// A key.

@@ -15,6 +15,9 @@ const CONTEXT: u64 = 131_072;
 const LEAST: u64 = 32_768;
 const GIB: u64 = 1 << 30;
 
+/// Said beside a machine that was found, not chosen.
+pub(crate) const DETECTED: &str = "detected";
+
 /// What a first open shows.
 #[derive(Debug)]
 pub(crate) struct First {
@@ -32,7 +35,7 @@ pub(crate) fn first(last: Option<&str>) -> First {
         let machine = vec![entry("rtx-5090", 1, None), entry("cpu", 1, Some(64 * GIB))];
         (machine, "example", "an example machine and model: d and m choose yours, ? shows all keys")
     } else {
-        (found, "detected", "the machine is the detected one; m chooses a model, ? shows all keys")
+        (found, DETECTED, "the machine is the detected one; m chooses a model, ? shows all keys")
     };
     let mut state = State::of(request(hardware, last));
     // Who serves chooses devices.

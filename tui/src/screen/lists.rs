@@ -99,6 +99,9 @@ const fn computes(class: Class) -> bool {
     }
 }
 
+/// What the list of weights is called.
+pub(crate) const WEIGHTS: &str = "weights (or bytes: 160 GB)";
+
 /// Weight formats, those that the engine usually loads first, each with what the model weighs in it.
 pub(crate) fn weight_formats(model: Option<&ModelSpec>, request: &Request, view: View) -> Picker {
     let engine = request.engine.as_ref().map_or_else(EngineName::default, |engine| engine.name);
@@ -146,7 +149,7 @@ pub(crate) fn weight_formats(model: Option<&ModelSpec>, request: &Request, view:
         Item { label: label.clone(), detail, also: String::new(), take: does(Action::Weights(None)) };
     items.insert(if own.is_some() { 0 } else { items.len() }, unsaid);
     let set = if request.weights.is_none() { label } else { change::weights(request, view) };
-    Picker::new("weights", items, Some(&set))
+    Picker::new(WEIGHTS, items, Some(&set))
 }
 
 /// Engines.

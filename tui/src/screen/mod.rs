@@ -9,7 +9,8 @@
 //!   area; [`mouse`]: what a pointer means there; [`svg`]: the screen as a picture.
 //! - [`theme`]: the colours and signs; [`config`]: the file that changes them and the keys.
 //! - [`bench`]: a change and the frame after it, for the clock.
-//! - [`first`]: what a first open shows; [`last`]: the model that was used last.
+//! - [`first`]: what a first open shows; [`in_use`]: what other programs hold; [`last`]: the model
+//!   that was used last.
 //! - [`terminal`]: raw mode, restoring, signals, events; [`quiet`]: nobody else writes on the screen; [`proof`]: the proof beside it.
 
 mod answers;
@@ -19,6 +20,7 @@ mod command;
 mod config;
 mod entry;
 mod first;
+mod in_use;
 mod largest;
 mod last;
 mod layout;

@@ -3,12 +3,14 @@
 use super::answers::Answers;
 use super::app::{App, Deed, Mode, Page};
 use super::entry::{Entry, Purpose};
-use super::open;
 use super::picker::{Picker, Take};
+use super::{lists, open};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use kvplan_core::error::PlanError;
-use kvplan_core::planner::Action;
+use kvplan_core::plan::{Placement, WeightsRequest};
+use kvplan_core::planner::{Action, Field, Lens};
 use kvplan_core::spec::ModelSpec;
+use kvplan_core::unit::parse_bytes;
 
 impl App {
     #[expect(
@@ -38,12 +40,19 @@ impl App {
     pub(crate) fn choose(&mut self, picker: &Picker) -> Option<Deed> {
         self.mode = Mode::Browse;
         match picker.take() {
+            // Weights of no format have bytes.
+            None if picker.title == lists::WEIGHTS && parse_bytes(&picker.query).is_ok() => {
+                let bytes = parse_bytes(&picker.query).ok().map(|bytes| WeightsRequest::Bytes(bytes.get()));
+                self.act(Action::Weights(bytes));
+                None
+            }
             None => {
                 self.say(format!("nothing is called `{}`", picker.query));
                 None
             }
             Some(Take::Do(action)) => {
                 self.act(*action);
+                self.spread();
                 None
             }
             Some(Take::Type(field)) => {
@@ -51,6 +60,22 @@ impl App {
                 None
             }
             Some(Take::Run(command)) => self.run(command),
+        }
+    }
+
+    /// An engine that serves is spread over all devices that were chosen, where nothing else is said.
+    fn spread(&mut self) {
+        let request = &self.planner.state().request;
+        let devices = request.hardware.iter().find(|entry| entry.memory_bytes.is_none());
+        let several = devices.map(|entry| entry.count).filter(|count| *count > 1);
+        if let Some(count) = several
+            && self.engine().fills_its_device()
+            && request.placement == Placement::default()
+        {
+            self.act(Action::Set { field: Field::TensorParallel, to: Some(count) });
+            // Who serves chooses devices.
+            self.act(Action::Lens(Lens::Devices));
+            self.say(format!("tensor parallel over the {count} devices; f sets other ranks"));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::app::{App, Deed};
 use super::proof::{Running, Shown};
-use super::{mouse, open, panel, quiet, svg};
+use super::{first, in_use, mouse, open, panel, quiet, svg};
 use anyhow::Context as _;
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{
@@ -23,6 +23,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use std::io::{self, Stdout, Write as _};
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 /// A burst of keys ends when none comes for this long.
@@ -94,13 +95,15 @@ pub(crate) fn run(app: &mut App) -> anyhow::Result<()> {
 
 fn go(app: &mut App, terminal: &mut Terminal<CrosstermBackend<Stdout>>) -> anyhow::Result<()> {
     let mut proof: Option<Running> = None;
+    let detected = app.machine.as_ref().is_some_and(|(_, from)| *from == first::DETECTED);
+    let mut asked = detected.then(in_use::ask);
     let mut burst = false;
     loop {
         draw(app, terminal)?;
-        let patience = match (&proof, burst) {
-            (Some(_), _) => Some(NEWS),
-            (None, true) => Some(BURST),
-            (None, false) => None,
+        let patience = match (proof.is_some() || asked.is_some(), burst) {
+            (true, _) => Some(NEWS),
+            (false, true) => Some(BURST),
+            (false, false) => None,
         };
         // Without anything to wait for it sleeps until a key comes.
         let event = match patience {
@@ -112,6 +115,14 @@ fn go(app: &mut App, terminal: &mut Terminal<CrosstermBackend<Stdout>>) -> anyho
                 proof = None;
             }
             app.proof = news;
+        }
+        match asked.as_ref().map(Receiver::try_recv) {
+            Some(Ok(bytes)) => {
+                app.found_in_use(bytes);
+                asked = None;
+            }
+            Some(Err(TryRecvError::Disconnected)) => asked = None,
+            Some(Err(TryRecvError::Empty)) | None => {}
         }
         let Some(event) = event else {
             if burst {

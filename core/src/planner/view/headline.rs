@@ -1,7 +1,8 @@
 //! Two lines: does it fit, what binds, what next.
 
-use super::serving::{holds, prints};
+use super::serving::{fleet, holds, prints};
 use super::text::{bytes, grouped, rate};
+use crate::engine::EngineName;
 use crate::error::{ErrorKind, PlanError};
 use crate::placement::{BoundBy, State as FitState};
 use crate::plan::Plan;
@@ -74,11 +75,21 @@ fn of_plan(plan: &Plan, view: View) -> Headline {
             first: format!("{} for the cache. {what}.", bytes(plan.kv.allocated_bytes, view)),
             second: pool(plan).unwrap_or_else(|| "Name a device to see whether it fits.".to_owned()),
         },
+        FitState::Fits if served(plan) => {
+            let (first, second) = serves(plan);
+            Headline { word: Word::Fits, first, second: with_speed(second, plan) }
+        }
         FitState::Fits => Headline {
             word: Word::Fits,
             first: format!("{} to spare on {device}. {what}.", size(spare.unsigned_abs())),
             second: with_speed(pool(plan).unwrap_or(edge), plan),
         },
+        FitState::Barely if served(plan) => {
+            let (first, second) = serves(plan);
+            let doubt = bytes(fit.doubt_bytes.unwrap_or_default(), view);
+            let first = format!("{first} ±{doubt} on {device} is estimated.");
+            Headline { word: Word::Barely, first, second: with_speed(second, plan) }
+        }
         FitState::Barely => Headline {
             word: Word::Barely,
             first: format!(
@@ -126,6 +137,20 @@ fn edge(plan: &Plan) -> String {
         Some(BoundBy::Model) => format!("The model's own limit is {tokens} tokens."),
         Some(BoundBy::Engine) => format!("The engine takes up to {tokens} tokens."),
         None => String::new(),
+    }
+}
+
+/// Whether the engine leaves nothing free, so that how much is to spare says nothing.
+fn served(plan: &Plan) -> bool {
+    let fills = plan.engine.name.parse().is_ok_and(EngineName::fills_its_device);
+    fills && holds(plan).is_some()
+}
+
+/// How many machines or conversations, and what else there is to say of the pool.
+fn serves(plan: &Plan) -> (String, String) {
+    match fleet(plan) {
+        Some(fleet) => (fleet, pool(plan).unwrap_or_default()),
+        None => (holds(plan).unwrap_or_default(), prints(plan).unwrap_or_default()),
     }
 }
 

@@ -117,6 +117,36 @@ pub fn prints(plan: &Plan) -> Option<String> {
     }
 }
 
+/// How many of the machine hold the sessions asked for: `2,000 sessions take 125 nodes of 8 devices at their typical length;
+/// 167 if all were as long as 19 of 20 stay below, 182 at full length.`
+#[must_use]
+pub fn fleet(plan: &Plan) -> Option<String> {
+    let serving = plan.serving.as_ref()?;
+    let sessions = grouped(serving.sessions?);
+    let of = |length: &Option<LengthShown>| length.as_ref().and_then(|length| length.replicas).map(grouped);
+    let (full, typical, p95) = (serving.full.replicas.map(grouped), of(&serving.typical), of(&serving.p95));
+    let nodes = |n: String| match serving.devices {
+        1 if n == "1" => "1 device".to_owned(),
+        1 => format!("{n} devices"),
+        devices if n == "1" => format!("1 node of {} devices", grouped(devices)),
+        devices => format!("{n} nodes of {} devices", grouped(devices)),
+    };
+    let mut longer: Vec<String> = Vec::new();
+    let first = match typical {
+        Some(typical) => {
+            longer.extend(p95.map(|n| format!("{n} if all were as long as 19 of 20 stay below")));
+            longer.extend(full.map(|n| format!("{n} at full length")));
+            format!("{} at their typical length", nodes(typical))
+        }
+        None => {
+            longer.extend(p95.map(|n| format!("{n} at the length that 19 of 20 stay below")));
+            format!("{} at full length", nodes(full?))
+        }
+    };
+    let longer = if longer.is_empty() { String::new() } else { format!("; {}", longer.join(", ")) };
+    Some(format!("{sessions} sessions take {first}{longer}."))
+}
+
 /// `Holds 11.5 conversations of 131,072 tokens, about 40 at your typical length.`
 #[must_use]
 pub fn holds(plan: &Plan) -> Option<String> {

@@ -438,3 +438,29 @@ fn an_engine_that_shares_nothing_says_so_only_where_something_is_common() {
     assert!(panel.shared.unwrap().starts_with("llama.cpp shares nothing: every slot has cells of its own"));
     assert_eq!(panel.prints, None);
 }
+
+#[test]
+fn a_fleet_is_said_first_in_nodes_and_what_longer_sessions_would_take() {
+    let request = asked(
+        &json!({ "model": "deepseek-v4-flash", "context": 1_048_576, "engine": { "name": "vllm" },
+        "weights": { "bytes": 160_000_000_000_u64 }, "hardware": [{ "device": "h200-sxm-141gb", "count": 8 }],
+        "placement": { "tp": 8, "ep": 8 },
+        "workload": { "typical_context": 180_000, "p95_context": 700_000, "shared_prefix": 40_000, "sessions": 2000 } }),
+    );
+    let (_, plan) = answer(&request);
+    let plan = plan.unwrap();
+    let nodes = |n: Option<u64>| n.unwrap();
+    let serving = plan.serving.as_ref().unwrap();
+    let (full, typical) = (nodes(serving.full.replicas), nodes(serving.typical.as_ref().unwrap().replicas));
+    let p95 = nodes(serving.p95.as_ref().unwrap().replicas);
+    assert!(typical < p95 && p95 < full);
+    let said = headline(Ok(&plan), View::default());
+    assert_eq!(
+        said.first.split(" ±").next().unwrap(),
+        format!(
+            "2,000 sessions take {typical} nodes of 8 devices at their typical length; {p95} if all were as long as 19 of 20 \
+             stay below, {full} at full length."
+        )
+    );
+    assert!(said.second.starts_with("Holds "), "{}", said.second);
+}

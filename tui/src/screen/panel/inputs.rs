@@ -145,21 +145,41 @@ fn more(app: &App, area: Rect, y: u16, buf: &mut Buffer) {
         let set = field.get(&state.request);
         let usual = matches!(field, Field::InUse | Field::KeepFree) || field == app.focus;
         let plain = !matches!(field, Field::Context | Field::Sequences);
-        (plain && (set.is_some() || usual)).then(|| (field, set.unwrap_or(0)))
+        (plain && (set.is_some() || usual)).then(|| (field, set.unwrap_or(0), set.is_some()))
     };
-    for (field, n) in Field::iter().filter_map(shown) {
-        let typed = match &app.mode {
-            Mode::Type(entry) if entry.purpose == Purpose::Number(field) => Some(format!("{}_", entry.text)),
-            Mode::Type(_) | Mode::Browse | Mode::Pick(_) | Mode::Read(_) => None,
-        };
-        let style = if typed.is_some() {
+    let value = |field: Field, n: u64| match &app.mode {
+        Mode::Type(entry) if entry.purpose == Purpose::Number(field) => (format!("{}_", entry.text), true),
+        Mode::Type(_) | Mode::Browse | Mode::Pick(_) | Mode::Read(_) => {
+            let found = field == Field::InUse && app.in_use == Some(n);
+            (change::number(field, n, state.view) + if found { " (detected)" } else { "" }, false)
+        }
+    };
+    let width = |field: Field, n: u64| {
+        u16::try_from(field.label().chars().count() + 1 + value(field, n).0.chars().count())
+            .unwrap_or(u16::MAX)
+    };
+    let end = area.width.saturating_sub(6);
+    let mut all: Vec<(Field, u64, bool)> = Field::iter().filter_map(shown).collect();
+    // What is set comes before what is not, where not all of it has room.
+    let needed: u16 = all.iter().map(|(field, n, _)| width(*field, *n).saturating_add(3)).sum();
+    if x.saturating_add(needed) > end {
+        all.retain(|(field, _, set)| *set || *field == app.focus);
+    }
+    let mut left = all.len();
+    for (field, n, _) in all {
+        if x.saturating_add(width(field, n)) > end {
+            x = text(buf, area, x, y, &format!("+{left}"), theme.dim());
+            break;
+        }
+        left -= 1;
+        let (value, typed) = value(field, n);
+        let style = if typed {
             theme.selected()
         } else if field == app.focus {
             theme.strong().add_modifier(ratatui::style::Modifier::UNDERLINED)
         } else {
             theme.strong()
         };
-        let value = typed.unwrap_or_else(|| change::number(field, n, state.view));
         x = text(buf, area, x, y, field.label(), theme.dim()) + 1;
         x = text(buf, area, x, y, &value, style) + 3;
     }

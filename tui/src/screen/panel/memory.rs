@@ -10,7 +10,7 @@ use crate::screen::app::App;
 use crate::screen::command::Command;
 use crate::screen::theme::Theme;
 use kvplan_core::cache::Role;
-use kvplan_core::planner::view::memory::Bar;
+use kvplan_core::planner::view::memory::{Bar, Segment};
 use kvplan_core::planner::view::text::short;
 use kvplan_core::planner::{Figure, Part, View};
 use kvplan_core::unit::Bytes;
@@ -204,6 +204,29 @@ fn end_of(ghost: &Bar, (area, y): (Rect, u16), (left, width): (u16, u16), theme:
     text(buf, area, x, y, &theme.marker().to_string(), theme.part(Part::Compressed));
 }
 
+/// A part of the legend.
+struct Item {
+    label: &'static str,
+    bytes: String,
+    note: String,
+    style: Style,
+    lit: bool,
+}
+
+/// What of a part is padding, and what another rank holds too.
+fn note(segment: &Segment, view: View) -> String {
+    let mut note = String::new();
+    if segment.waste > Bytes::ZERO && segment.waste.get() * 200 > segment.bytes.get() {
+        note.push_str(&format!(" ({} padding)", short(segment.waste, view)));
+    }
+    if segment.copies > Bytes::ZERO {
+        let whole = segment.copies.get() * 100 > segment.bytes.get() * 99;
+        let copied = if whole { "all".to_owned() } else { short(segment.copies, view) };
+        note.push_str(&format!(" ({copied} copies)"));
+    }
+    note
+}
+
 /// The parts in order, with their bytes.
 fn legend(
     bar: &Bar,
@@ -213,38 +236,45 @@ fn legend(
     (theme, more): (Theme, Option<String>),
     buf: &mut Buffer,
 ) {
-    let mut x = left;
-    for segment in &bar.segments {
-        let lit = view.figure == Figure::Part(segment.part);
-        let style = if lit { theme.selected() } else { theme.dim() };
-        x = text(buf, area, x, y, segment.part.label(), style) + 1;
-        let bytes = short(segment.bytes, view);
-        x = text(buf, area, x, y, &bytes, theme.part(segment.part));
-        if segment.waste > Bytes::ZERO && segment.waste.get() * 200 > segment.bytes.get() {
-            x = text(buf, area, x, y, &format!(" ({} padding)", short(segment.waste, view)), theme.dim());
-        }
-        if segment.copies > Bytes::ZERO {
-            let whole = segment.copies.get() * 100 > segment.bytes.get() * 99;
-            let copied = if whole { "all".to_owned() } else { short(segment.copies, view) };
-            x = text(buf, area, x, y, &format!(" ({copied} copies)"), theme.dim());
-        }
-        x += 3;
-    }
-    let mut put = |label: &str, bytes: String, style: Style| {
-        x = text(buf, area, x, y, label, theme.dim()) + 1;
-        x = text(buf, area, x, y, &bytes, style) + 3;
+    let mut items: Vec<Item> = bar
+        .segments
+        .iter()
+        .map(|segment| Item {
+            label: segment.part.label(),
+            bytes: short(segment.bytes, view),
+            note: note(segment, view),
+            style: theme.part(segment.part),
+            lit: view.figure == Figure::Part(segment.part),
+        })
+        .collect();
+    let mut put = |label: &'static str, bytes: Bytes, style: Style| {
+        items.push(Item { label, bytes: short(bytes, view), note: String::new(), style, lit: false });
     };
     if let Some(room) = bar.pool_free.filter(|room| *room > Bytes::ZERO) {
-        put("room for more", short(room, view), Style::new());
+        put("room for more", room, Style::new());
     }
     if bar.withheld > Bytes::ZERO {
-        put("left alone", short(bar.withheld, view), Style::new());
+        put("left alone", bar.withheld, Style::new());
     }
     match bar.free {
-        Some(free) if free < 0 => put("over", short(Bytes::new(free.unsigned_abs()), view), theme.over()),
+        Some(free) if free < 0 => put("over", Bytes::new(free.unsigned_abs()), theme.over()),
         Some(0) if bar.pool_free.is_some() => {}
-        Some(free) => put("free", short(Bytes::new(free.unsigned_abs()), view), Style::new()),
+        Some(free) => put("free", Bytes::new(free.unsigned_abs()), Style::new()),
         None => {}
+    }
+    // Where not all of it has room, the figures have it before what is noted of them.
+    let width = |item: &Item| item.label.len() + item.bytes.len() + item.note.len() + 4;
+    let room = usize::from(area.width.saturating_sub(left)) + 3;
+    let noted = items.iter().map(width).sum::<usize>() + more.as_ref().map_or(0, String::len) <= room;
+    let mut x = left;
+    for item in &items {
+        let style = if item.lit { theme.selected() } else { theme.dim() };
+        x = text(buf, area, x, y, item.label, style) + 1;
+        x = text(buf, area, x, y, &item.bytes, item.style);
+        if noted {
+            x = text(buf, area, x, y, &item.note, theme.dim());
+        }
+        x += 3;
     }
     if let Some(more) = more {
         text(buf, area, x.saturating_sub(3), y, &more, theme.dim());
@@ -254,7 +284,6 @@ fn legend(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kvplan_core::planner::view::memory::Segment;
     use proptest::prelude::*;
 
     fn bar(parts: &[(Part, u64, u64)], capacity: u64) -> Bar {

@@ -11,6 +11,7 @@ pub(crate) mod page;
 pub(crate) mod picker;
 pub(crate) mod proof;
 pub(crate) mod run;
+pub(crate) mod serving;
 pub(crate) mod table;
 pub(crate) mod tabs;
 pub(crate) mod traces;
@@ -52,11 +53,21 @@ fn plan(app: &App, at: &layout::Areas, buf: &mut Buffer) {
     inputs::render(app, at.inputs, buf);
     headline::render(app, at.headline, buf);
     memory::render(app, at.memory, buf);
-    curve::render(app, at.curve, buf);
+    let curve = left(app, at.curve, buf);
+    curve::render(app, curve, buf);
     table::render(app, at.table, buf);
     layers::render(app, at.layers, buf);
     why::render(app, at.why, buf);
     run::render(app, at.run, buf);
+}
+
+/// What serving comes to stands over the curve, or in its place where there is no height for both; the curve's area.
+fn left(app: &App, area: Rect, buf: &mut Buffer) -> Rect {
+    let Some(found) = serving::of(app).filter(|_| area.height >= 3) else { return area };
+    let needed = serving::height(&found) + 1;
+    let over = if area.height >= needed + 8 { needed } else { area.height };
+    serving::render(app, &found, Rect { height: over, ..area }, buf);
+    Rect { y: area.y + over, height: area.height - over, ..area }
 }
 
 /// Writes into an area, cut at its right edge; the column after the text.

@@ -65,7 +65,18 @@ pub(crate) fn render(list: &Picker, theme: Theme, area: Rect, buf: &mut Buffer) 
         text(buf, inner, 0, line, &row, style);
     }
     if list.count() == 0 {
-        text(buf, inner, 1, 0, "nothing is called that", theme.dim());
+        text(
+            buf,
+            inner,
+            1,
+            0,
+            if list.title == crate::screen::lists::WEIGHTS {
+                "no format; Enter takes a number of bytes"
+            } else {
+                "nothing is called that"
+            },
+            theme.dim(),
+        );
     }
 }
 

@@ -1,9 +1,7 @@
 //! What people come for, key by key, from the first screen.
 
-use super::{app, of, press, screen};
-use kvplan_core::plan::Request;
+use super::{app, press, screen};
 use kvplan_core::planner::view::headline::Word;
-use serde_json::json;
 
 /// Which weights and which cache reach 200,000 tokens on an RTX 5090: read from the first screen, taken by Enter.
 #[test]
@@ -35,15 +33,29 @@ fn a_log_against_the_plan() {
     assert!(screen(&mut app, 120, 40).contains("gpt-oss-20b"));
 }
 
+/// How many nodes for 2,000 sessions of 180,000 tokens on average, 700,000 for one in twenty, 40,000 of them the same?
 #[test]
-fn two_thousand_conversations_are_so_many_machines() {
-    let asked = json!({ "model": "qwen3-8b", "engine": { "name": "vllm" }, "context": 40_000, "sequences": 2000,
-        "weights": { "format": "bf16" }, "hardware": [{ "device": "h200-sxm-141gb", "count": 8 }], "placement": { "tp": 8 } });
-    let mut app = of(Request::from_value(&asked).unwrap());
-    assert_eq!(app.answers.headline.word, Word::Over);
-    assert!(app.answers.fixes[0].text.contains("of 8 × h200-sxm-141gb"), "{:?}", app.answers.fixes);
-    press(&mut app, "1");
-    assert!(matches!(app.answers.headline.word, Word::Fits | Word::Barely), "{:?}", app.answers.headline);
+fn nodes_for_two_thousand_sessions() {
+    let mut app = app();
+    press(&mut app, "d8 x h200<Enter>evllm<Enter>mdeepseek-v4-flash<Enter>w160GB<Enter>c1M<Enter>");
+    press(
+        &mut app,
+        "fsessions<Enter>2000<Enter>ftypical<Enter>180000<Enter>fp95<Enter>700000<Enter>fprefix<Enter>40000<Enter>",
+    );
+    let headline = &app.answers.headline;
+    assert!(matches!(headline.word, Word::Fits | Word::Barely), "{headline:?}");
+    assert!(headline.first.starts_with("2,000 sessions take "), "{headline:?}");
+    assert!(headline.first.contains(" nodes of 8 devices at their typical length"), "{headline:?}");
+    let plan = app.answers.plan.as_ref().unwrap();
+    let nodes = plan.serving.as_ref().unwrap().typical.as_ref().unwrap().replicas.unwrap();
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let shown = screen(&mut app, width, height);
+        assert!(shown.contains(&format!("2,000 sessions take {nodes} nodes")), "{shown}");
+    }
+    let shown = screen(&mut app, 120, 40);
+    for word in ["SERVING", "full length", "19 of 20 below", "are kept once"] {
+        assert!(shown.contains(word), "{word} is not in\n{shown}");
+    }
 }
 
 /// At equal stored bytes, which codec errs least: codecs by stored bits, each with its measured error.

@@ -27,6 +27,10 @@ fn the_plan_at_every_size(#[case] width: u16, #[case] height: u16) {
 #[case::typing("c12x<Enter>", "typing")]
 #[case::figure("ii", "figure")]
 #[case::exact("x", "exact")]
+#[case::serving(
+    "d8 x h200<Enter>evllm<Enter>mdeepseek-v4-flash<Enter>w160GB<Enter>c1M<Enter>fsessions<Enter>2000<Enter>ftypical<Enter>180000<Enter>fp95<Enter>700000<Enter>fprefix<Enter>40000<Enter>",
+    "serving"
+)]
 fn every_screen(#[case] keys: &str, #[case] name: &str) {
     let mut app = app();
     press(&mut app, keys);

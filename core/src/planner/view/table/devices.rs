@@ -1,6 +1,6 @@
 //! Devices × cache types: the largest context.
 
-use super::{Row, Table, brief, cache_types, cell, codec_is, engine_name, quality, with_cache};
+use super::{Row, Table, alike, brief, cache_types, cell, codec_is, engine_name, quality, with_cache};
 use crate::plan::{HardwareEntry, Placement, Request};
 use crate::planner::view::change::devices;
 use crate::spec::ModelSpec;
@@ -80,7 +80,7 @@ pub(super) fn table(model: &ModelSpec, request: &Request) -> Table {
             })
             .collect();
         let detail = if placement.tp > 1 { format!("tp {}", placement.tp) } else { String::new() };
-        rows.push(Row { label, detail, cells });
+        rows.push(Row { label, detail, cells: alike(cells) });
     }
     let (quality, caption) = quality(codecs);
     Table {

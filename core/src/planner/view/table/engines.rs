@@ -1,6 +1,6 @@
 //! Engines × their cache types: bytes reserved for the same tokens.
 
-use super::{Cell, Mark, Row, Table, brief, cache_types, cell, codec_is, engine_name, with_cache};
+use super::{Mark, Row, Table, alike, brief, cache_types, cell, codec_is, engine_name, with_cache};
 use crate::engine::EngineName;
 use crate::plan::{EngineRequest, Request, plan_model};
 use crate::planner::state::View;
@@ -43,19 +43,4 @@ pub(super) fn table(model: &ModelSpec, request: &Request, view: View) -> Table {
         quality: None,
         caption: Some(format!("{} for the same tokens; every engine with its own defaults.", view.units)),
     }
-}
-
-/// What is so of every cache type of an engine is said once.
-fn alike(mut cells: Vec<Cell>) -> Vec<Cell> {
-    let first = cells.first().and_then(|cell| cell.reason.clone());
-    if first.is_some() && cells.iter().all(|cell| cell.reason == first) {
-        cells.truncate(1);
-        for cell in &mut cells {
-            cell.text = match cell.mark {
-                Mark::Refused => "not modelled".to_owned(),
-                Mark::Plain | Mark::Limit | Mark::Barely | Mark::Over => "no".to_owned(),
-            };
-        }
-    }
-    cells
 }

@@ -173,6 +173,21 @@ fn quality(codecs: &[&str]) -> (Option<Vec<String>>, Option<String>) {
     )
 }
 
+/// What is so of every cache type of a row is said once.
+fn alike(mut cells: Vec<Cell>) -> Vec<Cell> {
+    let first = cells.first().and_then(|cell| cell.reason.clone());
+    if first.is_some() && cells.iter().all(|cell| cell.reason == first) {
+        cells.truncate(1);
+        for cell in &mut cells {
+            cell.text = match cell.mark {
+                Mark::Refused => "not modelled".to_owned(),
+                Mark::Plain | Mark::Limit | Mark::Barely | Mark::Over => "no".to_owned(),
+            };
+        }
+    }
+    cells
+}
+
 /// A codec's name where a row of them has to fit: `e4m3`, `int8`.
 pub(super) fn brief(codec: &str) -> &str {
     match codec.strip_prefix("fp8_") {

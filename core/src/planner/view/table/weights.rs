@@ -1,6 +1,6 @@
 //! Weight formats × cache types: the largest context, or what is reserved where no machine is named.
 
-use super::{Cell, Row, Table, brief, cache_types, cell, codec_is, engine_name, quality, with_cache};
+use super::{Cell, Row, Table, alike, brief, cache_types, cell, codec_is, engine_name, quality, with_cache};
 use crate::engine::EngineName;
 use crate::plan::{Request, WeightsRequest};
 use crate::planner::state::View;
@@ -60,7 +60,7 @@ pub(super) fn table(model: &ModelSpec, request: &Request, view: View) -> Table {
         let format = format.map(|f| if engine == EngineName::LlamaCpp { f.in_gguf() } else { f });
         let bytes = format.and_then(|format| weights::of(model, format).ok()?.loaded().ok());
         let detail = bytes.map(|bytes| short(bytes, view)).unwrap_or_default();
-        Row { label: name, detail, cells }
+        Row { label: name, detail, cells: alike(cells) }
     });
     let rows = file.into_iter().chain(rows).collect();
     let (quality, caption) = quality(codecs);
