@@ -30,3 +30,12 @@ fn a_frame_at_200_by_60(bencher: Bencher<'_, '_>) {
     let mut bench = Bench::new(200, 60);
     bencher.bench_local(|| bench.draw());
 }
+
+#[divan::bench]
+fn the_alternatives_that_follow_the_frame(bencher: Bencher<'_, '_>) {
+    let mut bench = Bench::new(200, 60);
+    bencher.bench_local(|| {
+        bench.changed();
+        bench.finish();
+    });
+}

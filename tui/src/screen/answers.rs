@@ -72,10 +72,10 @@ impl Answers {
         let last = last.filter(|_| plan.is_err());
         // What is shown greyed where there is no plan now.
         let shown = plan.as_ref().ok().or(last.as_deref());
-        let asked = asked(request, view);
-        let table = match (kept, model) {
-            (Some((table, then)), Some(_)) if then == asked => Some(table),
-            (_, model) => model.map(|model| table(model, request, View { exact_bytes: false, ..view })),
+        // A table that something has changed stays in sight until the new one follows the frame.
+        let (table, asked) = match kept.filter(|_| model.is_some()) {
+            Some((table, then)) => (Some(table), Some(then)),
+            None => (None, None),
         };
         let of = |request: &Request, plan: Option<&Plan>| {
             let context = plan.map_or(request.context.unwrap_or(1024), |plan| plan.context.get());
@@ -91,7 +91,7 @@ impl Answers {
             curve,
             map: model.map(|model| map(model, shown)),
             table,
-            asked: Some(asked),
+            asked,
             fixes: model.map(|model| fixes(model, request, plan.as_ref())).unwrap_or_default(),
             why: model.zip(shown).map(|(model, plan)| why(model, plan, view.figure)),
             launch: model.and_then(|model| {
@@ -112,6 +112,21 @@ impl Answers {
             plan,
             last,
         }
+    }
+
+    /// Whether the alternatives are those of another state: they take longer than a frame, and follow it.
+    pub(crate) fn is_due(&self, planner: &Planner) -> bool {
+        let state = planner.state();
+        planner.model().is_ok() && self.asked.as_ref() != Some(&asked(&state.request, state.view))
+    }
+
+    /// The alternatives of the state.
+    pub(crate) fn finish(&mut self, planner: &Planner) {
+        let state = planner.state();
+        let Some(model) = planner.model().ok().filter(|_| self.is_due(planner)) else { return };
+        let view = View { exact_bytes: false, ..state.view };
+        self.table = Some(table(model, &state.request, view));
+        self.asked = Some(asked(&state.request, state.view));
     }
 
     /// A stand-in that is never drawn.

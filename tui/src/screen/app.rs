@@ -126,6 +126,15 @@ impl App {
         }
     }
 
+    /// Brings the alternatives up to the state, where they are behind it; whether they were.
+    pub(crate) fn finish(&mut self) -> bool {
+        let due = self.answers.is_due(&self.planner);
+        if due {
+            self.answers.finish(&self.planner);
+        }
+        due
+    }
+
     /// Says something in the last line but one.
     pub(crate) fn say(&mut self, text: impl Into<String>) {
         self.said = Some(text.into());
@@ -178,6 +187,9 @@ impl App {
     /// Does a command.
     pub(crate) fn run(&mut self, command: Command) -> Option<Deed> {
         self.said = None;
+        if matches!(command, Command::Up | Command::Down | Command::Left | Command::Right | Command::Take) {
+            self.finish();
+        }
         match command {
             Command::Model => self.choose_model(),
             Command::Device => {

@@ -47,6 +47,11 @@ impl Bench {
         self.app.act(Action::Cache { knob: kvplan_core::cache::Knob::K, codec: Some(codec.to_owned()) });
     }
 
+    /// Brings the alternatives up to the state, as follows a frame.
+    pub fn finish(&mut self) {
+        self.app.finish();
+    }
+
     /// Draws the screen.
     pub fn draw(&mut self) {
         self.screen.reset();
@@ -68,7 +73,8 @@ impl Drawn {
         state.view.exact_bytes = true;
         state.view.lens = kvplan_core::planner::Lens::Engines;
         let theme = Theme::default().with(Some(Palette::None), Some(false));
-        let app = App::new(state, theme, Bindings::default());
+        let mut app = App::new(state, theme, Bindings::default());
+        app.finish();
         let mut screen = Buffer::empty(Rect::new(0, 0, width, height));
         panel::render(&app, screen.area, &mut screen);
         Ok(svg::text(&screen))

@@ -13,6 +13,9 @@ use ratatui::layout::{Position, Rect};
 /// A pointer's event on a screen of `area`.
 pub(crate) fn mouse(app: &mut App, event: MouseEvent, area: Rect) -> Option<Deed> {
     let at = layout::areas(area, app.answers.bars.len(), app.pane);
+    if !matches!(event.kind, MouseEventKind::Moved | MouseEventKind::Drag(_)) {
+        app.finish();
+    }
     match event.kind {
         MouseEventKind::Down(MouseButton::Left) => press(app, event, area, &at),
         MouseEventKind::Drag(MouseButton::Left) => {

@@ -100,6 +100,10 @@ fn go(app: &mut App, terminal: &mut Terminal<CrosstermBackend<Stdout>>) -> anyho
     let mut burst = false;
     loop {
         draw(app, terminal)?;
+        // The alternatives follow the frame, unless a key is waiting already.
+        if !event::poll(Duration::ZERO)? && app.finish() {
+            continue;
+        }
         let patience = match (proof.is_some() || asked.is_some(), burst) {
             (true, _) => Some(NEWS),
             (false, true) => Some(BURST),
@@ -175,6 +179,7 @@ fn perform(app: &mut App, deed: Deed, area: Rect, proof: &mut Option<Running>) -
             ));
         }
         Deed::Save(path) => {
+            app.finish();
             let mut screen = Buffer::empty(area);
             panel::render(app, area, &mut screen);
             let picture = path.to_ascii_lowercase().ends_with(".svg");

@@ -42,7 +42,11 @@ impl Grid {
         let widest = longest(&|row| row.cells.iter().map(|cell| chars(&cell.text)).max().unwrap_or(0));
         let names = table.columns.iter().map(|name| chars(name)).max().unwrap_or(0).min(12);
         let columns = table.rows.iter().map(|row| row.cells.len()).max().unwrap_or(1).max(1);
-        let room = area.width.saturating_sub(label + detail + 4) / u16::try_from(columns).unwrap_or(1);
+        let each = u16::try_from(columns).unwrap_or(1);
+        // Figures have room before what is known of a row beside them.
+        let tight = area.width.saturating_sub(label + detail + 4) / each < widest + 2;
+        let detail = if tight && area.width.saturating_sub(label + 4) / each >= widest { 0 } else { detail };
+        let room = area.width.saturating_sub(label + detail + 4) / each;
         let column = (widest + 3).max(names + 2).min(room.max(6));
         let under = usize::from(table.quality.is_some()) + 2;
         let rows = usize::from(area.height).saturating_sub(2 + under).max(1);
@@ -100,7 +104,8 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         text(buf, area, 0, y, if own { ">" } else { " " }, theme.strong());
         let label: String = theme.text(&row.label).chars().take(usize::from(grid.label)).collect();
         text(buf, area, 1, y, &label, if here { theme.strong() } else { Style::new() });
-        text(buf, area, grid.label + 2, y, &row.detail, theme.dim());
+        let detail: String = row.detail.chars().take(usize::from(grid.detail)).collect();
+        text(buf, area, grid.label + 2, y, &detail, theme.dim());
         for (column, cell) in row.cells.iter().enumerate() {
             let under = app.cursor == Some((at, column));
             right(buf, area, &grid, (column, y), &theme.text(&written(cell)), style(cell, under, theme));

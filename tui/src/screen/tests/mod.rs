@@ -60,6 +60,7 @@ fn of(request: Request) -> App {
 /// The screen as text.
 fn screen(app: &mut App, width: u16, height: u16) -> String {
     app.compact = layout::is_compact(Rect::new(0, 0, width, height));
+    app.finish();
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| panel::render(app, frame.area(), frame.buffer_mut())).unwrap();
     super::svg::text(terminal.backend().buffer())

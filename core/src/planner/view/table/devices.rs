@@ -58,7 +58,10 @@ pub(super) fn table(model: &ModelSpec, request: &Request) -> Table {
     }));
     let mut rows: Vec<Row> = Vec::new();
     for (at, (hardware, placement)) in machines.into_iter().enumerate() {
-        let label = devices(&hardware);
+        // The host's memory is the same in every row.
+        let named: Vec<HardwareEntry> =
+            hardware.iter().filter(|entry| entry.memory_bytes.is_none()).cloned().collect();
+        let label = devices(if named.is_empty() { &hardware } else { &named }).replace(" × ", "×");
         if rows.iter().any(|row| row.label == label) {
             continue;
         }
