@@ -21,8 +21,9 @@ pub const PRESETS: [Preset; 3] = [
     },
     Preset {
         name: "Serving",
-        line: "v=1&model=deepseek-v3.2&context=131072&engine.name=vllm&sequences=64&cache.kv=fp8_e4m3\
-               &hardware.0.device=h200-sxm-141gb&hardware.0.count=8&placement.tp=8&weights.format=fp8&lens=devices",
+        line: "v=1&model=deepseek-v3.2&context=131072&engine.name=vllm&sequences=8&cache.kv=fp8_e4m3\
+               &hardware.0.device=h200-sxm-141gb&hardware.0.count=8&placement.tp=8&weights.format=fp8\
+               &workload.typical_context=32768&workload.shared_prefix=8192&workload.sessions=2000&lens=devices",
     },
     Preset {
         name: "Research",
@@ -73,10 +74,12 @@ mod tests {
     use kvplan_core::planner::Planner;
 
     #[test]
-    fn every_preset_plans() {
+    fn every_preset_opens_on_a_plan_that_fits() {
         for preset in PRESETS {
             let opened = link::read(preset.line).unwrap_or_else(|error| panic!("{}: {error}", preset.name));
-            Planner::new(opened.state).plan().unwrap_or_else(|error| panic!("{}: {error}", preset.name));
+            let plan =
+                Planner::new(opened.state).plan().unwrap_or_else(|error| panic!("{}: {error}", preset.name));
+            assert!(plan.fit.spare_bytes.unwrap() > 0, "{}: {:?}", preset.name, plan.fit);
         }
     }
 

@@ -68,6 +68,7 @@ fn page() -> AnyView {
                     {panel::alternatives(store)}
                 </div>
                 <div hidden=move || !on(Tab::Plan)>
+                    {panel::serving(store)}
                     {panel::layers(store)}
                     {panel::facts(store)}
                     {panel::why(store)}

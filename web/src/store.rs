@@ -2,9 +2,12 @@
 //! and nothing else.
 
 use kvplan_core::error::PlanError;
+use kvplan_core::placement::State as FitState;
 use kvplan_core::plan::{self, Plan, Request};
 use kvplan_core::planner::view::change;
+use kvplan_core::planner::view::copies;
 use kvplan_core::planner::view::curve::{Curve, curve};
+use kvplan_core::planner::view::fixes::{Fix, fixes};
 use kvplan_core::planner::view::headline::{Headline, headline};
 use kvplan_core::planner::view::layers::{self, LayerMap};
 use kvplan_core::planner::view::memory::{Bar, bars};
@@ -41,6 +44,8 @@ pub(crate) struct Store {
     pub headline: Memo<Headline>,
     pub curve: Memo<Option<Curve>>,
     pub table: RwSignal<Option<Table>>,
+    /// Ways out of an answer that is over or refused.
+    pub fixes: RwSignal<Vec<Fix>>,
     pub why: Memo<Option<Why>>,
     pub change: Memo<String>,
     /// Something to say about the last action.
@@ -66,7 +71,8 @@ impl Store {
         let shown = Memo::new(move |last: Option<&Option<Shown>>| match answer.get() {
             Ok(plan) => planner.with_untracked(|p| {
                 let model = p.model().ok()?;
-                let (bars, layers) = (bars(model, &plan), layers::map(model, Some(&plan)));
+                let (mut bars, layers) = (bars(model, &plan), layers::map(model, Some(&plan)));
+                copies::mark(&mut bars, model, &p.state().request, &plan);
                 Some(Shown { plan, bars, layers })
             }),
             Err(_) => last.cloned().flatten(),
@@ -113,6 +119,7 @@ impl Store {
             headline,
             curve,
             table: RwSignal::new(None),
+            fixes: RwSignal::new(Vec::new()),
             why,
             change,
             notice: RwSignal::new(None),
@@ -121,6 +128,7 @@ impl Store {
             preview: RwSignal::new(None),
         };
         store.keep_table();
+        store.keep_fixes();
         store
     }
 
@@ -141,6 +149,29 @@ impl Store {
             Some(Err(error)) => self.notice.set(Some(said(&error))),
             None => {}
         }
+    }
+
+    /// Ways out are found by planning them: after the answer is painted, and not while something is pulled.
+    fn keep_fixes(self) {
+        Effect::new(move |_| {
+            let (answer, pulled) = (self.answer.get(), self.dragging.get().is_some());
+            let needed = answer.as_ref().map_or(true, |plan| plan.fit.state == FitState::Over);
+            if pulled || !needed {
+                self.fixes.set(Vec::new());
+                return;
+            }
+            let request = self.request.get_untracked();
+            set_timeout(
+                move || {
+                    let plan = answer.as_deref();
+                    let found = self
+                        .planner
+                        .with_untracked(|p| p.model().ok().map(|model| fixes(model, &request, plan)));
+                    self.fixes.set(found.unwrap_or_default());
+                },
+                Duration::ZERO,
+            );
+        });
     }
 
     /// The table of alternatives is hundreds of plans: it follows after the page has shown the answer.

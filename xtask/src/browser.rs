@@ -52,6 +52,17 @@ pub(crate) fn set_up() -> Result<()> {
 
 /// Runs the page's tests against the bundle that the step `web` built.
 pub(crate) fn test() -> Result<()> {
+    // One file after the other: each wants all cores for its shaders.
+    drive(&["--test", "--test-concurrency=1", "--test-reporter=spec"])
+}
+
+/// Writes pictures of the built page into `docs/`, at the widths and in the themes people see it in.
+pub(crate) fn screenshots() -> Result<()> {
+    drive(&["screenshots.mjs"])
+}
+
+/// Runs Node in the tests' folder with `args`, while the built page is served.
+fn drive(args: &[&str]) -> Result<()> {
     let Some(browser) = browser() else {
         bail!("no Chromium to test the page in ({VARIABLE} may name one); {}", please_install(&["chromium"]));
     };
@@ -76,8 +87,7 @@ pub(crate) fn test() -> Result<()> {
     let address = server.address();
     thread::spawn(|| server.run());
     let mut node = Command::new("node");
-    // One file after the other: each wants all cores for its shaders.
-    node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).current_dir(TESTS);
+    node.args(args).current_dir(TESTS);
     run(node.env("KVPLAN_URL", address).env("KVPLAN_PROGRAM", program).env(VARIABLE, browser))
 }
 

@@ -44,6 +44,8 @@ enum Command {
     Hardware(hardware::Args),
     /// Build the browser planner into `web/dist`
     Web,
+    /// Take pictures of the built browser planner for the documentation
+    Screenshots,
     /// Build the browser planner and serve it to this machine
     Serve(web::ServeArgs),
 }
@@ -69,6 +71,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::FitSpeed(args) => fit_speed::run(args).map(|()| ExitCode::SUCCESS),
         Command::Hardware(args) => hardware::run(args).map(|()| ExitCode::SUCCESS),
         Command::Web => web::build().map(|()| ExitCode::SUCCESS),
+        Command::Screenshots => browser::screenshots().map(|()| ExitCode::SUCCESS),
         Command::Serve(args) => web::serve(args).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -4,6 +4,7 @@ use super::frame::step;
 use super::{Chart, Frame, Ink};
 use kvplan_core::planner::view::curve::Curve;
 use kvplan_core::planner::view::text::{giga, grouped, short};
+use kvplan_core::planner::view::words;
 use kvplan_core::unit::Bytes;
 use plotters::backend::DrawingBackend;
 use plotters::coord::Shift;
@@ -97,7 +98,7 @@ fn capacity<DB: DrawingBackend>(area: &Area<DB>, frame: &Frame, chart: &Chart, i
     let Some(room) = chart.curve.capacity else { return Ok(()) };
     let y = frame.y(room);
     line(area, (frame.left, y), (frame.right, y), ink.text.stroke_width(1))?;
-    let device = chart.curve.device.as_deref().unwrap_or("capacity");
+    let device = chart.curve.device.as_deref().map_or_else(|| "capacity".to_owned(), words::device);
     text(area, &format!("{device}, usable"), (frame.left + GAP, y - 3), ink.text, HPos::Left, VPos::Bottom)?;
     let Some(most) = chart.most.filter(|most| *most > 0 && *most < frame.longest) else { return Ok(()) };
     let x = frame.x(most);

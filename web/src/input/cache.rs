@@ -71,7 +71,7 @@ fn side(store: Store, key: Memo<Request>, knob: Knob, id: &'static str, label: &
         <p class="field">
             <label for=id>{label}</label>
             <select id=id on:change:target=move |event| chosen(event.target().value())>
-                <option value="" prop:selected=move || set().is_none()>"engine’s default"</option>
+                <option value="" prop:selected=move || set().is_none()>"default"</option>
                 {options}
             </select>
         </p>

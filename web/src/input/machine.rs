@@ -5,6 +5,7 @@ use crate::first::{self, HOST, MACHINES};
 use crate::store::Store;
 use kvplan_core::hardware::{Class, catalog};
 use kvplan_core::plan::HardwareEntry;
+use kvplan_core::planner::view::words;
 use kvplan_core::planner::{Action, Field};
 use kvplan_core::unit::{Binary, Bytes, parse_bytes};
 use leptos::prelude::*;
@@ -102,10 +103,13 @@ pub(crate) fn machine(store: Store, example: bool) -> AnyView {
                         if let Some(now) = now.clone().filter(|now| !ids.contains(now)) {
                             ids.push(now);
                         }
-                        ids.into_iter()
-                            .map(|id| {
-                                let (value, selected) = (id.clone(), now.as_ref() == Some(&id));
-                                view! { <option value=value prop:selected=selected>{id}</option> }
+                        let mut named: Vec<(String, String)> = ids.into_iter().map(|id| (words::device(&id), id)).collect();
+                        named.sort();
+                        named
+                            .into_iter()
+                            .map(|(name, id)| {
+                                let selected = now.as_ref() == Some(&id);
+                                view! { <option value=id prop:selected=selected>{name}</option> }
                             })
                             .collect_view()
                     }}

@@ -30,6 +30,10 @@ pub(crate) fn inputs(store: Store, inbox: Inbox, example: bool) -> AnyView {
                     {number::bare(store, Field::Sequences, "1")}
                     {number::largest(store, Field::Sequences)}
                 </p>
+                {number::number(store, Field::TypicalContext, "typical length", "as long")}
+                {number::number(store, Field::P95Context, "19 of 20 below", "not given")}
+                {number::number(store, Field::SharedPrefix, "shared beginning", "0")}
+                {number::number(store, Field::Sessions, "sessions to serve", "not given")}
             </fieldset>
             <details>
                 <summary>"Draft layers, split, offload"</summary>

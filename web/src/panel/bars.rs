@@ -11,7 +11,7 @@ use leptos::prelude::*;
 /// All bars.
 pub(crate) fn bars(store: Store) -> AnyView {
     let all = Memo::new(move |_| {
-        store.shown.with(|shown| shown.as_ref().map(|shown| shown.bars.clone()).unwrap_or_default())
+        store.shown.with(|shown| shown.as_ref().map(|shown| alike(&shown.bars)).unwrap_or_default())
     });
     let pinned = Memo::new(move |_| {
         store.planner.with(|planner| {
@@ -56,6 +56,21 @@ pub(crate) fn bars(store: Store) -> AnyView {
     .into_any()
 }
 
+/// One bar for neighbours that hold the same: `H200 SXM #1` to `#7` are `H200 SXM #1–7`.
+fn alike(bars: &[Bar]) -> Vec<Bar> {
+    let same = |a: &Bar, b: &Bar| {
+        let unnamed = |bar: &Bar| Bar { name: String::new(), title: String::new(), ..bar.clone() };
+        unnamed(a) == unnamed(b)
+    };
+    let group = |group: &[Bar]| {
+        let (first, last) = group.first().zip(group.last())?;
+        let to =
+            last.title.rsplit_once('#').filter(|_| group.len() > 1).map(|(_, number)| format!("–{number}"));
+        Some(Bar { title: format!("{}{}", first.title, to.unwrap_or_default()), ..first.clone() })
+    };
+    bars.chunk_by(same).filter_map(group).collect()
+}
+
 fn outline(devices: &[kvplan_core::placement::DeviceShown]) -> Vec<(String, Bytes)> {
     devices
         .iter()
@@ -93,7 +108,7 @@ fn one(store: Store, bar: Bar, (ghost, pinned): (Option<Bytes>, Option<Bytes>)) 
         .map(|left| view! { <li class="free">{format!("room for more {}", bytes(left, view))}</li> });
     view! {
         <div class="bar" data-device=bar.name.clone()>
-            <span class="name">{bar.name.clone()}</span>
+            <span class="name">{bar.title.clone()}</span>
             <div class="track" class:over=is_over>
                 {track}
                 {(pool > Bytes::ZERO).then(|| view! { <span class="pool" style:width=percent(pool, whole) aria-hidden="true"></span> })}
@@ -118,6 +133,9 @@ fn stretch(store: Store, segment: Segment, whole: Bytes) -> AnyView {
     let waste = (segment.waste > Bytes::ZERO).then(|| {
         view! { <span class="waste" style:width=percent(segment.waste, segment.bytes)></span> }
     });
+    let copies = (segment.copies > Bytes::ZERO).then(|| {
+        view! { <span class="copies" style:width=percent(segment.copies, segment.bytes)></span> }
+    });
     view! {
         <span
             class=format!("part {}", segment.part)
@@ -128,6 +146,7 @@ fn stretch(store: Store, segment: Segment, whole: Bytes) -> AnyView {
             on:click=move |_| light(store, figure)
         >
             {letter(segment.part)}
+            {copies}
             {waste}
         </span>
     }
@@ -153,6 +172,11 @@ fn label(store: Store, segment: Segment) -> AnyView {
     let view = store.view.get();
     let about =
         if matches!(segment.part, Part::Weights | Part::Compute) && !view.exact_bytes { "~" } else { "" };
+    let copied = match segment.copies {
+        Bytes::ZERO => String::new(),
+        copies if copies == segment.bytes => " (all copies)".to_owned(),
+        copies => format!(" ({} copies)", bytes(copies, view)),
+    };
     view! {
         <li>
             <button
@@ -165,7 +189,7 @@ fn label(store: Store, segment: Segment) -> AnyView {
                 on:click=move |_| light(store, figure)
             >
                 <span class=format!("key {}", segment.part) aria-hidden="true"></span>
-                {format!("{} {about}{}", segment.part.label(), bytes(segment.bytes, view))}
+                {format!("{} {about}{}{copied}", segment.part.label(), bytes(segment.bytes, view))}
             </button>
         </li>
     }

@@ -2,6 +2,7 @@
 
 use crate::store::Store;
 use kvplan_core::planner::Action;
+use kvplan_core::planner::view::fixes::Fix;
 use kvplan_core::planner::view::headline::Word;
 use leptos::prelude::*;
 
@@ -16,12 +17,6 @@ pub(crate) fn headline(store: Store) -> AnyView {
         Word::Unknown => "unknown",
         Word::Refused => "refused",
     };
-    let edge = move || {
-        let over = word() == Word::Over;
-        store
-            .answer
-            .with(|a| a.as_ref().ok().and_then(|plan| plan.fit.max_context).filter(|n| over && *n > 0))
-    };
     view! {
         <section class="headline" data-word=class aria-labelledby="verdict">
             <p id="verdict" class="verdict" role="status">
@@ -31,20 +26,7 @@ pub(crate) fn headline(store: Store) -> AnyView {
             </p>
             <p class="next">
                 <span>{move || store.headline.with(|headline| headline.second.clone())}</span>
-                {move || {
-                    edge().map(|tokens| {
-                        view! {
-                            <button
-                                type="button"
-                                on:click=move |_| {
-                                    store.act(Action::Set { field: kvplan_core::planner::Field::Context, to: Some(tokens) });
-                                }
-                            >
-                                "take it"
-                            </button>
-                        }
-                    })
-                }}
+                {move || store.fixes.get().into_iter().map(|fix| one(store, fix)).collect_view()}
             </p>
             <p class="quiet last" aria-live="polite">
                 {move || {
@@ -58,6 +40,30 @@ pub(crate) fn headline(store: Store) -> AnyView {
                 }}
             </p>
         </section>
+    }
+    .into_any()
+}
+
+/// A way out: looked at while it is pointed at or focused, taken with a press.
+fn one(store: Store, Fix { text, request }: Fix) -> AnyView {
+    let request = StoredValue::new(*request);
+    let look = move || store.preview.set(Some(request.get_value()));
+    let away = move || store.preview.set(None);
+    view! {
+        <button
+            type="button"
+            class="fix"
+            on:pointerenter=move |_| look()
+            on:pointerleave=move |_| away()
+            on:focus=move |_| look()
+            on:blur=move |_| away()
+            on:click=move |_| {
+                away();
+                store.act(Action::Adopt(Box::new(request.get_value())));
+            }
+        >
+            {text}
+        </button>
     }
     .into_any()
 }

@@ -85,7 +85,7 @@ pub(crate) fn layers(store: Store) -> AnyView {
                         .unwrap_or_else(|| {
                             map.with(|map| {
                                 let kinds = map.iter().flat_map(|map| &map.legend);
-                                kinds.map(|kind| format!("{} × {}", kind.layers, words(kind, store))).collect::<Vec<_>>().join("   ")
+                                kinds.map(|kind| format!("{} × {}", kind.layers, words(kind, store))).collect::<Vec<_>>().join("; ")
                             })
                         })
                 }}

@@ -9,6 +9,7 @@ mod headline;
 mod layers;
 mod received;
 mod run;
+mod serving;
 mod share;
 mod why;
 
@@ -21,6 +22,7 @@ pub(crate) use headline::headline;
 pub(crate) use layers::layers;
 pub(crate) use received::received;
 pub(crate) use run::run;
+pub(crate) use serving::serving;
 pub(crate) use share::share;
 pub(crate) use why::why;
 

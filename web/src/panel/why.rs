@@ -49,7 +49,7 @@ pub(crate) fn why(store: Store) -> AnyView {
             </Show>
             <Show when={move || assumptions() > 0}>
                 <details>
-                    <summary>{move || format!("{} assumptions", assumptions())}</summary>
+                    <summary>{move || match assumptions() { 1 => "1 assumption".to_owned(), n => format!("{n} assumptions") }}</summary>
                     <ul>{assumed}</ul>
                 </details>
             </Show>

@@ -23,8 +23,10 @@ pub struct Segment {
 /// One device's memory: the segments, the pool's unused part, what is withheld and what is free add up to the capacity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bar {
-    /// The device; the engine's total where no device was given.
+    /// The device's name in the plan; the engine's where no device was given.
     pub name: String,
+    /// What people call it.
+    pub title: String,
     /// What programs get of it.
     pub capacity: Option<Bytes>,
     /// In a fixed order of parts; empty parts are left out.
@@ -88,6 +90,7 @@ pub fn bars(model: &ModelSpec, plan: &Plan) -> Vec<Bar> {
     if plan.devices.is_empty() {
         return vec![Bar {
             name: plan.engine.name.to_owned(),
+            title: plan.engine.name.to_owned(),
             capacity: None,
             segments: cache,
             free: None,
@@ -117,6 +120,7 @@ pub fn bars(model: &ModelSpec, plan: &Plan) -> Vec<Bar> {
             let room = room.filter(|_| fills && fixed.is_none() && device.kv_bytes > Bytes::ZERO);
             Bar {
                 name: device.name.clone(),
+                title: super::words::device(&device.name),
                 capacity: device.capacity_bytes,
                 segments,
                 free: if room.is_some() { Some(0) } else { device.free_bytes },

@@ -1,6 +1,24 @@
 //! The words, letters and growth of the parts of memory: the same in a bar, a legend, a layer map and a tooltip.
 
+use crate::hardware::catalog;
 use crate::planner::state::Part;
+
+/// A device as a person calls it: `rtx-5090` is `RTX 5090`, its second one `RTX 5090 #1` (counted from 0, as engines do),
+/// host memory `RAM`. A name that no catalogue knows stays as it was given.
+#[must_use]
+pub fn device(name: &str) -> String {
+    if name.eq_ignore_ascii_case("cpu") {
+        return "RAM".to_owned();
+    }
+    let (id, index) = match name.rsplit_once(':') {
+        Some((id, index)) if index.parse::<u64>().is_ok() => (id, Some(index)),
+        Some(_) | None => (name, None),
+    };
+    let Ok(known) = catalog::find(id) else { return name.to_owned() };
+    // Every card of that series is sold under the word, and nobody says it.
+    let short = known.name().trim_start_matches("GeForce ");
+    index.map_or_else(|| short.to_owned(), |index| format!("{short} #{index}"))
+}
 
 /// How a part grows while a conversation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::IntoStaticStr)]
@@ -99,6 +117,12 @@ impl Part {
 mod tests {
     use super::*;
     use strum::IntoEnumIterator as _;
+
+    #[test]
+    fn a_device_has_the_name_on_its_box() {
+        assert_eq!(["rtx-5090", "rtx-5090:1", "CPU"].map(device), ["RTX 5090", "RTX 5090 #1", "RAM"]);
+        assert_eq!(device("my own: box"), "my own: box");
+    }
 
     #[test]
     fn no_two_parts_share_a_letter_or_a_label() {

@@ -296,6 +296,7 @@ mod tests {
         let segments = parts.iter().map(segment).collect();
         Bar {
             name: "d".into(),
+            title: "D".into(),
             capacity: Some(Bytes::new(capacity)),
             segments,
             free: None,
