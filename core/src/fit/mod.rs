@@ -63,7 +63,6 @@ struct Question<'a> {
 
 impl<'a> Question<'a> {
     fn new(request: &'a Request, model: &'a ModelSpec) -> Result<Self, PlanError> {
-        request.refuse_what_is_not_modelled()?;
         let model = match &request.what_if {
             None => Cow::Borrowed(model),
             Some(_) => Cow::Owned(model.with_merged_projections()?),

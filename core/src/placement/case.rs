@@ -3,7 +3,7 @@
 use super::layers::{Census, Scope, index};
 use super::ranks::{Ranks, stage_bounds};
 use super::split::layer_split;
-use super::{Machine, Place, WeightMap};
+use super::{Machine, Place, TenantLine, Tenants, WeightMap};
 use crate::engine::llama_cpp::{self, ContextType, GpuLayers};
 use crate::engine::{Engine, Reservation, Scenario};
 use crate::error::PlanError;
@@ -24,6 +24,8 @@ pub struct Case<'a> {
     pub(super) ranks: Ranks,
     pub(super) machine: &'a Machine,
     pub(super) weights: Option<&'a WeightMap>,
+    /// What else lives on the machine.
+    pub(super) tenants: Option<Arc<Tenants>>,
 }
 
 /// Bytes by device, host memory after them.
@@ -37,12 +39,14 @@ pub struct Bill {
     pub compute: Vec<Bytes>,
     /// Where each layer is, the output layer last; where layers are split over devices.
     pub layers: Option<Vec<Place>>,
+    /// A draft model, a projector, adapters.
+    pub tenants: Vec<TenantLine>,
 }
 
 impl Bill {
     fn empty(devices: usize) -> Self {
         let none = vec![Bytes::ZERO; devices + 1];
-        Self { weights: none.clone(), kv: none.clone(), compute: none, layers: None }
+        Self { weights: none.clone(), kv: none.clone(), compute: none, layers: None, tenants: Vec::new() }
     }
 
     /// How many devices it names; the place after them is host memory.
@@ -57,7 +61,16 @@ impl Bill {
     /// [`Overflow`] past 64 bits.
     pub fn at(&self, place: usize) -> Result<Bytes, Overflow> {
         let of = |part: &[Bytes]| part.get(place).copied().unwrap_or_default();
-        of(&self.weights).plus(of(&self.kv))?.plus(of(&self.compute))
+        of(&self.weights).plus(of(&self.kv))?.plus(of(&self.compute))?.plus(self.extras_at(place)?)
+    }
+
+    /// What else lives there.
+    ///
+    /// # Errors
+    /// [`Overflow`] past 64 bits.
+    pub fn extras_at(&self, place: usize) -> Result<Bytes, Overflow> {
+        let mut at = self.tenants.iter().map(|line| line.bytes.get(place).copied().unwrap_or_default());
+        at.try_fold(Bytes::ZERO, Bytes::plus)
     }
 }
 
@@ -99,7 +112,21 @@ impl<'a> Case<'a> {
             scenario.sequences = Some(scenario.sequences.unwrap_or(1).div_ceil(ranks.dp));
         }
         let limit = model.scaled_context();
-        Ok(Self { model, rank, limit, engine, scenario, ranks, machine, weights })
+        Ok(Self { model, rank, limit, engine, scenario, ranks, machine, weights, tenants: None })
+    }
+
+    /// The same question with other tenants on the machine.
+    #[must_use]
+    pub(crate) fn beside_tenants(self, tenants: Option<Tenants>) -> Self {
+        Self { tenants: tenants.map(Arc::new), ..self }
+    }
+
+    /// The same engine's question about another model on the same machine, with nothing beside it.
+    pub(super) fn of_another<'b>(&'b self, model: &'b ModelSpec, weights: Option<&'b WeightMap>) -> Case<'b> {
+        let limit = model.scaled_context();
+        let (engine, scenario) = (self.engine.clone(), self.scenario.clone());
+        let (ranks, machine) = (self.ranks, self.machine);
+        Case { model, rank: None, limit, engine, scenario, ranks, machine, weights, tenants: None }
     }
 
     /// The model's own longest length.
@@ -248,6 +275,12 @@ impl<'a> Case<'a> {
     /// # Errors
     /// As [`Case::reserve`]; `overflow` past 64 bits.
     pub fn bill(&self, reservation: &Reservation) -> Result<Bill, PlanError> {
+        let mut bill = self.own_bill(reservation)?;
+        bill.tenants = self.tenant_lines(&bill)?;
+        Ok(bill)
+    }
+
+    fn own_bill(&self, reservation: &Reservation) -> Result<Bill, PlanError> {
         match &self.engine {
             Engine::LlamaCpp(options) => self.split_by_llama_cpp(reservation, options),
             Engine::Payload if !self.ranks.is_parallel() => self.split_by_layers(reservation),

@@ -95,7 +95,7 @@ impl Case<'_> {
             }
             Engine::TensorRtLlm(o) if o.free_memory_bytes.is_none() => {
                 let of = |part: &[Bytes]| part.get(place).copied().unwrap_or_default();
-                let others = of(&bill.weights).plus(of(&bill.compute))?;
+                let others = of(&bill.weights).plus(of(&bill.compute))?.plus(bill.extras_at(place)?)?;
                 let free = capacity.minus(others).unwrap_or_default();
                 Some(share(free, o.free_gpu_memory_fraction).plus(others)?)
             }
@@ -120,15 +120,21 @@ impl Case<'_> {
     /// [`Overflow`] past 64 bits.
     pub fn doubt(&self, bill: &Bill, place: usize) -> Result<Bytes, Overflow> {
         let mut doubt = self.machine.devices.get(place).map_or(Bytes::ZERO, |slot| slot.doubt);
-        if let Some(weights) = self.weights {
-            let whole = weights.total()?.get();
-            let here = bill.weights.get(place).copied().unwrap_or_default().get();
-            if whole > 0 {
-                let part = u128::from(weights.doubt.get()) * u128::from(here) / u128::from(whole);
-                doubt = doubt.plus(Bytes::new(u64::try_from(part).map_err(|_| Overflow)?))?;
-            }
+        doubt = doubt.plus(self.weights_doubt(bill, place)?)?;
+        for line in &bill.tenants {
+            doubt = doubt.plus(line.doubt.get(place).copied().unwrap_or_default())?;
         }
         Ok(doubt)
+    }
+
+    /// How far the model's weights of a place may be off: its part of what the whole may be.
+    pub(super) fn weights_doubt(&self, bill: &Bill, place: usize) -> Result<Bytes, Overflow> {
+        let Some(weights) = self.weights else { return Ok(Bytes::ZERO) };
+        let whole = weights.total()?.get();
+        let here = bill.weights.get(place).copied().unwrap_or_default().get();
+        let part = u128::from(weights.doubt.get()) * u128::from(here);
+        let part = part.checked_div(u128::from(whole)).unwrap_or(0);
+        Ok(Bytes::new(u64::try_from(part).map_err(|_| Overflow)?))
     }
 
     /// Usable minus planned bytes of one place; `None` for host memory of unstated size.

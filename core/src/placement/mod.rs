@@ -5,6 +5,7 @@
 //! - `layers`: a reservation's lines, dealt to places by the layers that carry them;
 //! - `ranks`: tensor, pipeline, data, expert and decode-context parallelism;
 //! - `shard`: what one tensor-parallel rank keeps of every kind of layer;
+//! - `tenants`: a draft model, a projector, adapters;
 //! - `weights`: weights by layer, as far as they are known;
 //! - `reads`: what one step of decoding reads of each place;
 //! - [`case`](Case): a model, an engine, a scenario and a machine, and the [`Bill`] by device they come to;
@@ -24,6 +25,7 @@ mod search;
 mod shard;
 mod shown;
 mod split;
+mod tenants;
 mod weights;
 
 pub use case::{Bill, Case};
@@ -34,6 +36,7 @@ pub use ranks::Ranks;
 pub use reads::Reads;
 pub use shown::{DeviceShown, FitShown};
 pub use split::layer_split;
+pub use tenants::{Draft, TenantLine, Tenants};
 pub use weights::WeightMap;
 
 /// Where something is.

@@ -20,6 +20,9 @@ pub struct DeviceShown {
     pub kv_bytes: Bytes,
     /// Buffers for computing.
     pub compute_bytes: Bytes,
+    /// A draft model, a projector, adapters.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub extras_bytes: Bytes,
     /// Held by other programs.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub in_use_bytes: Bytes,
@@ -119,6 +122,7 @@ impl Case<'_> {
                 weights_bytes: of(&bill.weights),
                 kv_bytes: of(&bill.kv),
                 compute_bytes: of(&bill.compute),
+                extras_bytes: bill.extras_at(place)?,
                 in_use_bytes: Bytes::new(if given { held.in_use_bytes } else { 0 }),
                 keep_free_bytes: Bytes::new(if given { held.keep_free_bytes } else { 0 }),
                 withheld_bytes: Bytes::new(withheld),

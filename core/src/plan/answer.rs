@@ -1,6 +1,7 @@
 //! The plan of the contract, composed from an engine's reservation.
 
 use super::decimal::{Decimal, gcd};
+use super::extras::ExtraShown;
 use super::request::Request;
 use super::serving::{Served, ServingShown};
 use super::speed::SpeedShown;
@@ -33,6 +34,9 @@ pub struct Plan {
     /// The weights, where they are given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<WeightsShown>,
+    /// What lives beside the model, line by line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extras: Vec<ExtraShown>,
     /// What each device holds; where hardware or several ranks were given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceShown>,
@@ -241,6 +245,7 @@ impl Plan {
                 engine_report: reservation.report,
             },
             weights: None,
+            extras: Vec::new(),
             devices: Vec::new(),
             fit: FitShown::unknown(),
             serving: None,

@@ -5,6 +5,7 @@
 
 mod answer;
 mod decimal;
+mod extras;
 mod hardware;
 mod object;
 mod placed;
@@ -16,6 +17,7 @@ mod weights;
 pub use answer::{EngineShown, Kv, ModelShown, Plan, StoreShown};
 pub use decimal::Decimal;
 pub(crate) use decimal::gcd;
+pub use extras::{ExtraShown, Extras};
 pub use hardware::{HardwareEntry, Placement, Reserve, Workload};
 pub use request::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf};
 pub use serving::{LengthShown, ServingShown};
@@ -70,7 +72,6 @@ pub fn plan_model(model: &ModelSpec, request: &Request) -> Result<Plan, PlanErro
 }
 
 fn plan_model_with(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, PlanError> {
-    request.refuse_what_is_not_modelled()?;
     match &request.what_if {
         None => answer(model, request, detail),
         Some(what_if) => {
@@ -87,6 +88,11 @@ fn answer(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, 
     let case = request.case(model, &machine, weights.as_ref())?;
     let mut reservation = case.reserve()?;
     let mut placed = placed::place(&case, &mut reservation, detail)?;
+    let extras = match (&placed.bill, &request.extras) {
+        (_, None) => Vec::new(),
+        (Some(bill), Some(_)) => ExtraShown::of(bill)?,
+        (None, Some(_)) => ExtraShown::of(&case.bill(&reservation)?)?,
+    };
     let speed = match placed.bill.as_ref() {
         None => None,
         Some(bill) => match speed::speed(&case, model, request, &reservation, bill)? {
@@ -104,10 +110,15 @@ fn answer(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, 
     };
     let mut plan = Plan::compose(model, case.engine(), case.scenario(), reservation, request)?;
     plan.weights = weights.as_ref().map(WeightsShown::of).transpose()?;
+    plan.extras = extras;
     plan.devices = placed.devices;
     plan.fit = placed.fit;
     plan.speed = speed;
     plan.assumptions.extend(placed.assumptions);
+    if request.extras.as_ref().is_some_and(|extras| extras.draft.is_some()) && plan.speed.is_some() {
+        plan.assumptions
+            .push(Cow::Borrowed("the speed is that of the model alone: what a draft wins is not estimated"));
+    }
     if let Some(served) = served {
         plan.serve(served);
     }

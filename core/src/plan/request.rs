@@ -1,5 +1,6 @@
 //! The request of the contract, parsed strictly: unknown fields are errors, every quantity is an integer.
 
+use super::extras::Extras;
 use super::hardware::{HardwareEntry, Placement, Reserve, Workload};
 use super::object::{Object, object, object_or_null, objects};
 use super::weights::WeightsRequest;
@@ -58,9 +59,9 @@ pub struct Request {
     /// Memory of every device that is not the model's.
     #[serde(default, deserialize_with = "object", skip_serializing_if = "is_default")]
     pub reserve: Reserve,
-    /// Further tenants (not modelled yet).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extras: Option<Map<String, Value>>,
+    /// What lives beside the model: a draft model, a projector, adapters.
+    #[serde(default, deserialize_with = "object_or_null", skip_serializing_if = "Option::is_none")]
+    pub extras: Option<Extras>,
     /// What sequences hold when they are served, and how many there are.
     #[serde(default, deserialize_with = "object", skip_serializing_if = "is_default")]
     pub workload: Workload,
@@ -373,7 +374,10 @@ impl Request {
         machine: &'a Machine,
         weights: Option<&'a WeightMap>,
     ) -> Result<Case<'a>, PlanError> {
-        Case::new(model, &self.engine()?, &self.scenario(model)?, &self.placement, machine, weights)
+        let tenants = self.tenants()?;
+        let case =
+            Case::new(model, &self.engine()?, &self.scenario(model)?, &self.placement, machine, weights)?;
+        Ok(case.beside_tenants(tenants))
     }
 
     /// The engine asked for, its options parsed.
@@ -412,13 +416,5 @@ impl Request {
             shared: Tokens::ZERO,
             explain: self.explain,
         })
-    }
-
-    /// Fields of the contract whose answers are not computed yet are refused rather than ignored.
-    pub(crate) fn refuse_what_is_not_modelled(&self) -> Result<(), PlanError> {
-        match self.extras {
-            Some(_) => Err(PlanError::unsupported("extras", "`extras` is not modelled yet")),
-            None => Ok(()),
-        }
     }
 }

@@ -180,7 +180,10 @@ fn flatten(path: &str, value: &Value, line: &mut Serializer<'_, String>) {
     match value {
         // A carried model is one value: its names are not ours.
         Value::Object(fields)
-            if !path.ends_with("model") && !fields.is_empty() && fields.keys().all(plain) =>
+            if !path.ends_with("model")
+                && !path.ends_with("draft")
+                && !fields.is_empty()
+                && fields.keys().all(plain) =>
         {
             for (name, value) in fields {
                 flatten(&format!("{path}.{name}"), value, line);

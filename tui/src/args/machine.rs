@@ -2,7 +2,9 @@
 
 use clap::Args;
 use kvplan_core::placement::HOST;
-use kvplan_core::plan::{HardwareEntry, Placement, Request, Reserve, WeightsRequest};
+use kvplan_core::plan::{
+    CacheRequest, Extras, HardwareEntry, ModelRef, Placement, Request, Reserve, WeightsRequest,
+};
 use kvplan_core::unit::{Bytes, parse_bytes};
 use kvplan_core::weights::WeightFormat;
 
@@ -20,6 +22,21 @@ pub(crate) struct MachineArgs {
     /// Weights: a format (Q4_K_M, bf16, awq, …) or their bytes
     #[arg(short, long, value_name = "FORMAT|BYTES", value_parser = weights)]
     pub(crate) weights: Option<WeightsRequest>,
+    /// A draft model for speculative decoding: a catalogued id, or a config.json, .gguf or spec file
+    #[arg(long, value_name = "MODEL", value_parser = draft)]
+    pub(crate) draft: Option<ModelRef>,
+    /// The draft's weights: a format or their bytes
+    #[arg(long, value_name = "FORMAT|BYTES", value_parser = weights, requires = "draft")]
+    pub(crate) draft_weights: Option<WeightsRequest>,
+    /// Codec of the draft's keys and values
+    #[arg(long, value_name = "CODEC", requires = "draft")]
+    pub(crate) draft_cache: Option<String>,
+    /// Bytes of an image projector (mmproj)
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) projector: Option<Bytes>,
+    /// Bytes of adapters (LoRA)
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) lora: Option<Bytes>,
     /// Memory of every device that other programs hold
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) in_use: Option<Bytes>,
@@ -51,6 +68,7 @@ impl MachineArgs {
         Request {
             hardware,
             weights: self.weights.clone(),
+            extras: self.extras(),
             reserve: Reserve {
                 in_use_bytes: self.in_use.map_or(0, Bytes::get),
                 keep_free_bytes: self.keep_free.map_or(0, Bytes::get),
@@ -59,6 +77,27 @@ impl MachineArgs {
             ..request
         }
     }
+
+    /// What lives beside the model.
+    fn extras(&self) -> Option<Extras> {
+        let extras = Extras {
+            draft: self.draft.clone(),
+            draft_weights: self.draft_weights.clone(),
+            draft_cache: CacheRequest { kv: self.draft_cache.clone(), ..CacheRequest::default() },
+            projector_bytes: self.projector.map_or(0, Bytes::get),
+            lora_bytes: self.lora.map_or(0, Bytes::get),
+        };
+        (extras != Extras::default()).then_some(extras)
+    }
+}
+
+/// A model by id, or read from its file.
+fn draft(text: &str) -> Result<ModelRef, String> {
+    if !std::path::Path::new(text).exists() {
+        return Ok(ModelRef::Id(text.to_owned()));
+    }
+    let model = crate::load::model(text).map_err(|error| error.to_string())?;
+    serde_json::to_value(model.record()).map(ModelRef::Spec).map_err(|error| error.to_string())
 }
 
 /// `rtx-5090`, `rtx-5090:2`, `bench=24GiB`, `bench:4=24GiB@936GB`.

@@ -100,13 +100,14 @@ pub(super) fn devices(out: &mut String, plan: &Plan) {
     let any = |has: fn(&kvplan_core::placement::DeviceShown) -> bool| rows.iter().any(has);
     let (layers, compute) = (any(|d| d.layers.is_some()), any(|d| d.compute_bytes > Bytes::ZERO));
     let (used, kept) = (any(|d| d.in_use_bytes > Bytes::ZERO), any(|d| d.keep_free_bytes > Bytes::ZERO));
-    let withheld = any(|d| d.withheld_bytes > Bytes::ZERO);
+    let (withheld, extras) = (any(|d| d.withheld_bytes > Bytes::ZERO), any(|d| d.extras_bytes > Bytes::ZERO));
     let shown = [
         ("device", Align::Left, true),
         ("layers", Align::Right, layers),
         ("weights", Align::Right, true),
         ("cache", Align::Right, true),
         ("compute", Align::Right, compute),
+        ("beside", Align::Right, extras),
         ("in use", Align::Right, used),
         ("kept free", Align::Right, kept),
         ("withheld", Align::Right, withheld),
@@ -123,6 +124,7 @@ pub(super) fn devices(out: &mut String, plan: &Plan) {
             size(device.weights_bytes),
             size(device.kv_bytes),
             size(device.compute_bytes),
+            size(device.extras_bytes),
             size(device.in_use_bytes),
             size(device.keep_free_bytes),
             size(device.withheld_bytes),
@@ -130,6 +132,25 @@ pub(super) fn devices(out: &mut String, plan: &Plan) {
             device.capacity_bytes.map(size).unwrap_or_default(),
         ];
         table.row(cells.into_iter().zip(&shown).filter(|(_, (_, _, on))| *on).map(|(cell, _)| cell));
+    }
+    out.push_str(&table.render());
+    out.push('\n');
+}
+
+/// What lives beside the model, a line each.
+pub(super) fn extras(out: &mut String, plan: &Plan) {
+    if plan.extras.is_empty() {
+        return;
+    }
+    let mut table = Table::new(&[
+        ("beside", Align::Left),
+        ("", Align::Right),
+        ("exact bytes", Align::Right),
+        ("", Align::Left),
+    ]);
+    for extra in &plan.extras {
+        let basis: &str = extra.basis.into();
+        table.row([extra.name.to_owned(), size(extra.bytes), grouped(extra.bytes.get()), basis.to_owned()]);
     }
     out.push_str(&table.render());
     out.push('\n');

@@ -57,6 +57,7 @@ pub(crate) fn one(model: &ModelSpec, plan: &Plan) -> String {
     }
     out.push_str(&totals.render());
     out.push('\n');
+    fit::extras(&mut out, plan);
     fit::devices(&mut out, plan);
     serving::serving(&mut out, plan);
     stores(&mut out, plan);

@@ -2,6 +2,7 @@
 
 use crate::cache::{Retention, Role};
 use crate::engine::{Carriers, EngineName};
+use crate::placement::DeviceShown;
 use crate::plan::{Plan, StoreShown};
 use crate::planner::state::Part;
 use crate::spec::ModelSpec;
@@ -105,7 +106,7 @@ pub fn bars(model: &ModelSpec, plan: &Plan) -> Vec<Bar> {
         .map(|device| {
             let whole = device.kv_bytes == plan.kv.allocated_bytes;
             let kv = if whole { cache.clone() } else { vec![plain(most, device.kv_bytes)] };
-            let segments = std::iter::once(plain(Part::Weights, device.weights_bytes))
+            let segments = std::iter::once(plain(Part::Weights, loaded(device)))
                 .chain(kv)
                 .chain([
                     plain(Part::Compute, device.compute_bytes),
@@ -129,6 +130,11 @@ pub fn bars(model: &ModelSpec, plan: &Plan) -> Vec<Bar> {
             }
         })
         .collect()
+}
+
+/// The model's weights and what is loaded beside them.
+const fn loaded(device: &DeviceShown) -> Bytes {
+    Bytes::new(device.weights_bytes.get().saturating_add(device.extras_bytes.get()))
 }
 
 const fn plain(part: Part, bytes: Bytes) -> Segment {

@@ -1,0 +1,176 @@
+//! What else lives on the devices: a draft model with its own cache, an image projector, adapters. Each has lines of its
+//! own in the answer.
+
+use super::{Bill, Case, WeightMap};
+use crate::engine::{CacheTypes, Engine, llama_cpp};
+use crate::error::PlanError;
+use crate::explain::{Basis, Rule};
+use crate::spec::ModelSpec;
+use crate::unit::{Bytes, Overflow};
+use std::borrow::Cow;
+
+static DRAFT: Rule = Rule {
+    id: "llama.cpp/draft-context",
+    says: "a draft model has a context of its own with the target's sizes and slots, cache types of its own (f16) and no rollback states",
+    source: "llama.cpp 0c1e57098 tools/server/server-context.cpp load_model (params_dft), --spec-draft-type-k, --spec-draft-type-v",
+};
+static IDEAL: Rule = Rule {
+    id: "payload/draft",
+    says: "a draft model keeps as many tokens of as many sequences",
+    source: "the cache algebra of this project",
+};
+static BESIDE: Rule = Rule {
+    id: "placement/beside",
+    says: "a projector is on the first device, adapters are where the layers are; ranks share both",
+    source: "llama.cpp 0c1e57098 tools/mtmd/clip.cpp, src/llama-adapter.cpp; vLLM --mm-encoder-tp-mode weights",
+};
+
+/// What a request asks for beside its model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tenants {
+    /// A draft model.
+    pub draft: Option<Draft>,
+    /// Bytes of an image projector.
+    pub projector: Bytes,
+    /// Bytes of adapters.
+    pub lora: Bytes,
+}
+
+/// A model that drafts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// The model.
+    pub model: Cow<'static, ModelSpec>,
+    /// Its weights, where they are given.
+    pub weights: Option<WeightMap>,
+    /// Types of its cache.
+    pub cache: CacheTypes,
+}
+
+/// One line of a tenant, by place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantLine {
+    /// What it is.
+    pub name: &'static str,
+    /// Bytes by place, host memory last.
+    pub bytes: Vec<Bytes>,
+    /// How far those may be off.
+    pub doubt: Vec<Bytes>,
+    /// How sure.
+    pub basis: Basis,
+    /// Why.
+    pub rule: &'static Rule,
+}
+
+impl TenantLine {
+    /// All of it.
+    ///
+    /// # Errors
+    /// [`Overflow`] past 64 bits.
+    pub fn total(&self) -> Result<Bytes, Overflow> {
+        self.bytes.iter().try_fold(Bytes::ZERO, |sum, bytes| sum.plus(*bytes))
+    }
+}
+
+impl Case<'_> {
+    /// The lines of what lives beside the model; none where nothing was asked for.
+    pub(super) fn tenant_lines(&self, bill: &Bill) -> Result<Vec<TenantLine>, PlanError> {
+        let Some(tenants) = &self.tenants else { return Ok(Vec::new()) };
+        let mut lines = match &tenants.draft {
+            Some(draft) => self.drafted(draft).map_err(|error| error.within("extras.draft"))?,
+            None => Vec::new(),
+        };
+        for (name, bytes, with_layers) in
+            [("projector", tenants.projector, false), ("adapters", tenants.lora, true)]
+        {
+            if bytes > Bytes::ZERO {
+                let bytes = self.beside(bytes, bill, with_layers)?;
+                let doubt = vec![Bytes::ZERO; bytes.len()];
+                lines.push(TenantLine { name, bytes, doubt, basis: Basis::Assumed, rule: &BESIDE });
+            }
+        }
+        Ok(lines)
+    }
+
+    fn beside(&self, bytes: Bytes, bill: &Bill, with_layers: bool) -> Result<Vec<Bytes>, PlanError> {
+        let devices = bill.devices();
+        let mut by_place = vec![Bytes::ZERO; devices + 1];
+        if self.by_layers() {
+            return match &bill.layers {
+                Some(places) if with_layers => self.census(places).evenly(bytes),
+                Some(_) | None => {
+                    // Without a device the first place is host memory.
+                    if let Some(first) = by_place.first_mut() {
+                        *first = bytes;
+                    }
+                    Ok(by_place)
+                }
+            };
+        }
+        let parts = if with_layers { self.ranks.tp.saturating_mul(self.ranks.pp) } else { self.ranks.tp };
+        let part = Bytes::new(bytes.get().div_ceil(parts.max(1)));
+        let world = self.ranks.world().ok_or(Overflow)?;
+        for (rank, place) in (0..world).zip(&mut by_place) {
+            if with_layers || self.ranks.stage_of(rank) == 0 {
+                *place = part;
+            }
+        }
+        Ok(by_place)
+    }
+
+    /// A draft model's weights and cache, where the engine puts them.
+    fn drafted(&self, draft: &Draft) -> Result<Vec<TenantLine>, PlanError> {
+        let (engine, rule) = match &self.engine {
+            Engine::LlamaCpp(options) => (Engine::LlamaCpp(Box::new(of_draft(options))), &DRAFT),
+            Engine::Payload if !self.ranks.is_parallel() => (Engine::Payload, &IDEAL),
+            Engine::Payload
+            | Engine::Vllm(_)
+            | Engine::Sglang(_)
+            | Engine::TensorRtLlm(_)
+            | Engine::Transformers(_)
+            | Engine::Mlx(_)
+            | Engine::ExllamaV3(_) => {
+                let message = format!(
+                    "a draft model beside {} on ranks of its kind is not modelled; llama.cpp and the ideal engine are",
+                    self.engine.name()
+                );
+                return Err(PlanError::unsupported("", message));
+            }
+        };
+        let mut scenario = self.scenario.clone();
+        (scenario.cache, scenario.mtp, scenario.explain) = (draft.cache, 0, false);
+        let mut case = self.of_another(&draft.model, draft.weights.as_ref());
+        (case.engine, case.scenario) = (engine, scenario);
+        let reservation = case.reserve()?;
+        let bill = case.bill(&reservation)?;
+        let places = bill.kv.len();
+        let mut lines = Vec::with_capacity(2);
+        if let Some(weights) = &draft.weights {
+            let doubt = (0..places).map(|place| case.weights_doubt(&bill, place));
+            lines.push(TenantLine {
+                name: "draft weights",
+                doubt: doubt.collect::<Result<_, _>>()?,
+                bytes: bill.weights,
+                basis: weights.basis,
+                rule,
+            });
+        }
+        let doubt = vec![Bytes::ZERO; places];
+        lines.push(TenantLine { name: "draft cache", bytes: bill.kv, doubt, basis: Basis::Exact, rule });
+        Ok(lines)
+    }
+}
+
+/// The draft's context: the target's sizes, its own types, all of its layers on the devices.
+fn of_draft(target: &llama_cpp::Options) -> llama_cpp::Options {
+    llama_cpp::Options {
+        type_k: None,
+        type_v: None,
+        n_gpu_layers: None,
+        n_cpu_moe: None,
+        override_tensor: None,
+        n_rs_seq: 0,
+        ctx_type: llama_cpp::ContextType::Default,
+        ..target.clone()
+    }
+}

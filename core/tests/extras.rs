@@ -1,0 +1,106 @@
+//! What lives beside the model: drafts, projectors, adapters, counted where they are.
+#![expect(clippy::unwrap_used, reason = "test helpers")]
+
+use kvplan_core::error::PlanError;
+use kvplan_core::plan::{Plan, Request, plan};
+use serde_json::{Value, json};
+
+fn asked(request: &Value) -> Result<Plan, PlanError> {
+    plan(&Request::from_value(request).unwrap())
+}
+
+fn planned(request: &Value) -> Plan {
+    asked(request).unwrap()
+}
+
+/// Llama-3.1-8B with a card, and what is beside it.
+fn with(extras: &Value) -> Value {
+    json!({
+        "model": "llama-3.1-8b", "context": 32_768, "engine": { "name": "llama.cpp" }, "extras": extras,
+        "weights": { "format": "Q4_K_M" }, "hardware": [{ "device": "rtx-4090" }]
+    })
+}
+
+fn bytes(plan: &Plan, name: &str) -> Option<u64> {
+    plan.extras.iter().find(|extra| extra.name == name).map(|extra| extra.bytes.get())
+}
+
+/// 16 layers × 8 heads × 64 wide × (K and V) × 2 B (meta-llama/Llama-3.2-1B config.json).
+const DRAFT_TOKEN: u64 = 16 * 8 * 64 * 2 * 2;
+
+#[test]
+fn a_draft_has_the_targets_context_in_types_of_its_own() {
+    let draft = json!({ "draft": "llama-3.2-1b", "draft_weights": { "format": "Q8_0" } });
+    let plan = planned(&with(&draft));
+    assert_eq!(bytes(&plan, "draft cache"), Some(32_768 * DRAFT_TOKEN));
+    assert!(bytes(&plan, "draft weights").unwrap() > 1_000_000_000);
+    // The target's types are not the draft's: both keep f16 here.
+    let mut quantized = with(&draft);
+    quantized["cache"] = json!({ "kv": "q8_0" });
+    assert_eq!(bytes(&planned(&quantized), "draft cache"), Some(32_768 * DRAFT_TOKEN));
+    // q8_0 takes 34 bytes for 32 elements.
+    let own = json!({ "draft": "llama-3.2-1b", "draft_cache": { "kv": "q8_0" } });
+    assert_eq!(bytes(&planned(&with(&own)), "draft cache"), Some(32_768 * DRAFT_TOKEN / 64 * 34));
+    // Every slot of the target has one in the draft's context.
+    let mut slots = with(&draft);
+    slots["sequences"] = json!(3);
+    assert_eq!(bytes(&planned(&slots), "draft cache"), Some(3 * 32_768 * DRAFT_TOKEN));
+}
+
+#[test]
+fn what_is_beside_the_model_is_taken_from_what_is_free() {
+    let alone = planned(&with(&Value::Null));
+    let extras = json!({ "draft": "llama-3.2-1b", "draft_weights": { "format": "Q8_0" }, "projector_bytes": 878_000_000,
+                         "lora_bytes": 100_000_000 });
+    let plan = planned(&with(&extras));
+    let card = |plan: &Plan| plan.devices.iter().find(|d| d.name == "rtx-4090").unwrap().clone();
+    let (before, after) = (card(&alone), card(&plan));
+    assert_eq!((before.weights_bytes, before.kv_bytes), (after.weights_bytes, after.kv_bytes));
+    let taken = before.free_bytes.unwrap() - after.free_bytes.unwrap();
+    assert_eq!(u64::try_from(taken).unwrap(), after.extras_bytes.get());
+    // Only the draft's embedding is elsewhere.
+    let all: u64 = plan.extras.iter().map(|extra| extra.bytes.get()).sum();
+    let devices: u64 = plan.devices.iter().map(|d| d.extras_bytes.get()).sum();
+    assert_eq!(all, devices);
+    let host = plan.devices.iter().find(|d| d.name == "CPU").unwrap().extras_bytes.get();
+    assert!(host > 0 && after.extras_bytes.get() == all - host);
+    assert_eq!((bytes(&plan, "projector"), bytes(&plan, "adapters")), (Some(878_000_000), Some(100_000_000)));
+}
+
+#[test]
+fn the_longest_context_makes_room_for_the_drafts_cache_too() {
+    let extras = json!({ "draft": "llama-3.2-1b", "draft_weights": { "format": "Q8_0" }, "projector_bytes": 878_000_000 });
+    let mut request = with(&extras);
+    request["weights"] = json!({ "bytes": 16_000_000_000u64 });
+    let most = planned(&request).fit.max_context.unwrap();
+    request["context"] = json!(most);
+    let spare = planned(&request).fit.spare_bytes.unwrap();
+    request["context"] = json!(most + 1);
+    assert!(spare >= 0 && planned(&request).fit.spare_bytes.unwrap() < 0, "{most} {spare}");
+    // One more step of 256 cells costs both caches: 131,072 B of the target a token.
+    assert!(u64::try_from(spare).unwrap() < 256 * (131_072 + DRAFT_TOKEN));
+}
+
+#[test]
+fn ranks_share_a_projector_and_a_draft_beside_them_is_not_modelled() {
+    let mut request = json!({
+        "model": "qwen3-8b", "context": 4096, "engine": { "name": "vllm" }, "placement": { "tp": 2 },
+        "weights": { "format": "bf16" }, "hardware": [{ "device": "h100-sxm-80gb", "count": 2 }],
+        "extras": { "projector_bytes": 1_000_000_001 }
+    });
+    let plan = planned(&request);
+    assert!(plan.devices.iter().all(|d| d.extras_bytes.get() == 500_000_001));
+    request["extras"] = json!({ "draft": "qwen3-0.6b" });
+    let error = asked(&request).unwrap_err();
+    assert_eq!((<&str>::from(error.kind), error.field.as_str()), ("unsupported", "extras.draft"));
+}
+
+#[test]
+fn a_draft_that_is_not_known_is_refused_where_it_stands() {
+    let error = asked(&with(&json!({ "draft": "no-such-model" }))).unwrap_err();
+    assert_eq!((<&str>::from(error.kind), error.field.as_str()), ("unknown-model", "extras.draft"));
+    let error = asked(&with(&json!({ "draft_weights": { "format": "Q8_0" } }))).unwrap_err();
+    assert_eq!((<&str>::from(error.kind), error.field.as_str()), ("missing-field", "extras.draft"));
+    let nothing = planned(&with(&json!({})));
+    assert!(nothing.extras.is_empty());
+}
