@@ -152,6 +152,9 @@ impl App {
 
     /// A key.
     pub(crate) fn key(&mut self, key: KeyEvent) -> Option<Deed> {
+        // What was typed before the terminal was raw has line feeds for Enter.
+        let feed = key.code == KeyCode::Char('j') && key.modifiers.contains(KeyModifiers::CONTROL);
+        let key = if feed { KeyEvent::from(KeyCode::Enter) } else { key };
         match std::mem::replace(&mut self.mode, Mode::Browse) {
             Mode::Browse => self.browse(key),
             Mode::Pick(picker) => self.pick(picker, key),

@@ -86,6 +86,10 @@ pub(crate) fn request(hardware: Vec<HardwareEntry>, last: Option<&str>) -> Reque
             .iter()
             .find_map(|format| Some((*format, most(format, &asked).filter(|m| *m >= LEAST)?)))
     });
+    // A model that nothing is known to fit with, or whose weights nothing is known of, is no first view.
+    if wanted.is_none() && last.is_some_and(|last| last != model) {
+        return request(asked.hardware, None);
+    }
     if let Some((format, most)) = wanted {
         asked.weights = Some(WeightsRequest::Format(format.to_owned()));
         asked.context = Some(CONTEXT.min(most / 1024 * 1024));

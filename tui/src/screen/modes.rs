@@ -29,7 +29,9 @@ impl App {
             KeyCode::Home => picker.step(isize::MIN),
             KeyCode::End => picker.step(isize::MAX),
             KeyCode::Backspace => picker.edit(None),
-            KeyCode::Char(letter) => picker.edit(Some(letter)),
+            KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
+                picker.edit(Some(letter));
+            }
             _ => {}
         }
         self.mode = Mode::Pick(picker);
@@ -94,7 +96,9 @@ impl App {
                 self.largest();
                 return None;
             }
-            KeyCode::Char(letter) => entry.edit(Some(letter)),
+            KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
+                entry.edit(Some(letter));
+            }
             _ => {}
         }
         self.mode = Mode::Type(entry);

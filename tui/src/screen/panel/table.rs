@@ -125,9 +125,9 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
 fn notes(app: &App, table: &Table, area: Rect, mut y: u16, buf: &mut Buffer) {
     let theme = app.theme;
     let marked = table.rows.iter().flat_map(|row| &row.cells).any(|cell| !cell.mark.sign().is_empty());
-    let marks = marked.then_some("= model's limit, ! barely;");
+    let marks = marked.then_some("= model's limit, ! barely");
     let said: Vec<&str> = marks.into_iter().chain(table.caption.as_deref()).collect();
-    let lines = super::wrapped(&said.join(" "), area.width.saturating_sub(1));
+    let lines = super::wrapped(&said.join("; "), area.width.saturating_sub(1));
     for line in lines {
         if y < area.height {
             text(buf, area, 1, y, &theme.text(&line), theme.dim());

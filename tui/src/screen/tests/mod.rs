@@ -134,6 +134,15 @@ fn a_person_types_a_context_and_takes_it_back() {
 }
 
 #[test]
+fn a_line_feed_is_enter_and_no_letter() {
+    let mut app = app();
+    press(&mut app, "c96k");
+    app.key(KeyEvent::new(KeyCode::Char('b'), KeyModifiers::CONTROL));
+    app.key(KeyEvent::new(KeyCode::Char('j'), KeyModifiers::CONTROL));
+    assert_eq!(app.planner.state().request.context, Some(98_304));
+}
+
+#[test]
 fn held_arrows_are_one_step_and_a_stop_says_its_name() {
     let mut app = app();
     let before = app.planner.state().clone();
