@@ -14,7 +14,7 @@ fn rows(name: &str) -> Vec<Vec<String>> {
 fn divergences_are_the_engines_as_it_runs_by_default() {
     let rows = rows("engine_quality.csv");
     let mut compared = 0;
-    for measured in MEASURED {
+    for measured in MEASURED.iter() {
         let name = measured.codec.name();
         // `off` switches the rotation off that the engine does by itself.
         let row = rows.iter().find(|row| row[1] == name && row[2] == name && row[3] != "off");
@@ -36,7 +36,7 @@ fn output_errors_are_the_means_of_the_four_captured_layers() {
     let scheme = |codec: Codec| {
         other_names.iter().find(|(of, _)| *of == codec).map_or_else(|| codec.name(), |(_, name)| *name)
     };
-    for measured in MEASURED {
+    for measured in MEASURED.iter() {
         let Some(output) = measured.output else { continue };
         let of: Vec<f64> = rows
             .iter()

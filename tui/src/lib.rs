@@ -21,10 +21,8 @@ use std::process::ExitCode;
 pub(crate) enum Outcome {
     /// Answered.
     Done,
-    /// Computed, and a check did not hold.
+    /// Answered, and the answer is no: it does not fit, or a check did not hold.
     Failed,
-    /// Answered: it does not fit.
-    Over,
     /// Bad input, or refused.
     Refused,
 }
@@ -34,7 +32,6 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Done => Self::SUCCESS,
             Outcome::Failed => Self::from(1),
-            Outcome::Over => Self::from(1),
             Outcome::Refused => Self::from(2),
         }
     }

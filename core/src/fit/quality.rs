@@ -1,16 +1,16 @@
 //! What a cache type costs in quality, as measured: the order in which types are tried.
 //!
-//! The figures are in `quality.csv` with their source. They order types; they do not say how much another model loses.
+//! The figures are those of [`crate::codec::measured`]. They order types; they do not say how much another model loses.
 
 use crate::codec::Codec;
+use crate::codec::measured::{ENGINE, Engine, MODEL_ID};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::sync::LazyLock;
 
 /// Measured quality of a pair of cache types.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Quality {
-    /// Mean Kullback–Leibler divergence from an f16 cache, nats a token: the larger one of the measured models.
+    /// Mean Kullback–Leibler divergence from an f16 cache, nats a token, of SmolLM2-135M: the figure that planners show.
     pub mean_kld: f64,
     /// Whether keys and values were rotated before they were quantized, as llama.cpp does by default.
     pub rotated: bool,
@@ -31,57 +31,27 @@ pub struct Measured {
     pub same_top_percent: f64,
 }
 
-/// A line of the data: types of K and V, and what was measured.
-struct Row {
-    k: Codec,
-    v: Codec,
-    /// `None` for types that are never rotated.
-    rotated: Option<bool>,
-    measured: Measured,
-}
-
-static ROWS: LazyLock<Vec<Row>> =
-    LazyLock::new(|| include_str!("quality.csv").lines().filter_map(row).collect());
-
-/// The lines of the data that are figures.
-fn row(line: &str) -> Option<Row> {
-    let fields: Vec<&str> = line.split(',').collect();
-    let [model, k, v, rotated, mean_kld, ppl_ratio, same_top_percent] = fields.as_slice() else {
-        return None;
-    };
-    Some(Row {
-        k: Codec::parse(k)?,
-        v: Codec::parse(v)?,
-        rotated: match *rotated {
-            "on" => Some(true),
-            "off" => Some(false),
-            _ => None,
-        },
-        measured: Measured {
-            model: (*model).to_owned(),
-            mean_kld: mean_kld.parse().ok()?,
-            ppl_ratio: ppl_ratio.parse().ok()?,
-            same_top_percent: same_top_percent.parse().ok()?,
-        },
-    })
-}
-
 /// What was measured of keys in `k` and values in `v`, rotated or not; `None` where nothing was.
 #[must_use]
 pub fn quality(k: Codec, v: Codec, rotated: bool) -> Option<Quality> {
-    let rows = ROWS.iter().filter(|row| row.k == k && row.v == v);
-    let measured: Vec<Measured> = rows
-        .filter(|row| row.rotated.is_none_or(|was| was == rotated))
-        .map(|row| row.measured.clone())
+    let rows: Vec<&Engine> = ENGINE
+        .iter()
+        .filter(|row| row.k == k && row.v == v && row.rotated.is_none_or(|was| was == rotated))
         .collect();
-    let worst = measured.iter().map(|one| one.mean_kld).max_by(f64::total_cmp)?;
-    Some(Quality { mean_kld: worst, rotated, measured })
+    let mean_kld = rows.iter().find(|row| row.model == MODEL_ID)?.mean_kld;
+    let measured = rows.into_iter().map(|row| Measured {
+        model: row.model.clone(),
+        mean_kld: row.mean_kld,
+        ppl_ratio: row.ppl_ratio,
+        same_top_percent: row.same_top_percent,
+    });
+    Some(Quality { mean_kld, rotated, measured: measured.collect() })
 }
 
 /// The pairs that were measured, the best first; rotated where that was measured.
 pub(super) fn measured_pairs() -> Vec<(Codec, Codec)> {
     let mut pairs: Vec<(Codec, Codec, f64)> = Vec::with_capacity(16);
-    for row in ROWS.iter() {
+    for row in ENGINE.iter() {
         if !pairs.iter().any(|(k, v, _)| (*k, *v) == (row.k, row.v))
             && let Some(quality) = quality(row.k, row.v, true)
         {
@@ -97,15 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_figure_of_the_file_is_read() {
-        let figures = include_str!("quality.csv").lines().filter(|l| !l.starts_with('#')).count();
-        // One line names the columns.
-        assert_eq!(ROWS.len(), figures - 1);
-        assert!(ROWS.len() >= 32);
-    }
-
-    #[test]
-    fn the_order_is_that_of_the_worse_of_the_measured_models() {
+    fn the_order_is_that_of_the_model_whose_figures_are_shown() {
         let names: Vec<String> =
             measured_pairs().iter().map(|(k, v)| format!("{}/{}", k.name(), v.name())).collect();
         let expected = [
@@ -115,10 +77,10 @@ mod tests {
             "q8_0/q4_0",
             "q5_1/q5_1",
             "q5_0/q5_0",
-            "q4_1/q4_1",
             "iq4_nl/iq4_nl",
-            "q4_0/q4_0",
+            "q4_1/q4_1",
             "q4_0/q8_0",
+            "q4_0/q4_0",
         ];
         assert_eq!(names, expected);
     }

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &FitArgs) -> anyhow::Result<Outcome> {
         Err(error) => return refused(args, &error),
     };
     let outcome = match report.answer.outcome {
-        fit::Outcome::Nothing(_) => Outcome::Over,
+        fit::Outcome::Nothing(_) => Outcome::Failed,
         fit::Outcome::Found(_) | fit::Outcome::Unbounded => Outcome::Done,
     };
     if args.json {

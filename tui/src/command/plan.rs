@@ -42,7 +42,7 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
 /// Exit code 1 where a plan does not fit.
 fn outcome(plan: &Plan) -> Outcome {
     match plan.fit.state {
-        State::Over => Outcome::Over,
+        State::Over => Outcome::Failed,
         State::Fits | State::Barely | State::Unknown => Outcome::Done,
     }
 }
@@ -73,7 +73,7 @@ fn summary(args: &PlanArgs, model: &ModelSpec, request: &Request) -> anyhow::Res
     print_text(&show::plan::summary(model, &answers))?;
     // It fits if any engine fits it.
     let mut plans = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok());
-    Ok(if plans.all(|plan| plan.fit.state == State::Over) { Outcome::Over } else { Outcome::Done })
+    Ok(if plans.all(|plan| plan.fit.state == State::Over) { Outcome::Failed } else { Outcome::Done })
 }
 
 fn refused(args: &PlanArgs, error: &PlanError) -> anyhow::Result<Outcome> {
