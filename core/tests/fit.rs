@@ -35,7 +35,7 @@ fn the_longest_context_and_the_bytes_of_one_token_more() {
     // Llama 3.1 8B keeps 32 layers × 8 heads × 128 × 2 × 2 B = 131,072 B a token, in llama.cpp 256 cells at a time.
     let answer = ask(
         &json!({ "model": "llama-3.1-8b", "engine": { "name": "llama.cpp" }, "weights": { "bytes": 8 * GIB },
-                 "hardware": [{ "device": "bench", "memory_bytes": 12 * GIB + 5 }] }),
+                 "hardware": [{ "device": "bench", "memory_bytes": 12 * GIB + 5 }], "reserve": { "compute_bytes": 0 } }),
         Unknown::Context,
     );
     let found = found(&answer);
@@ -53,7 +53,7 @@ fn the_longest_context_and_the_bytes_of_one_token_more() {
 fn the_most_conversations_of_a_length() {
     // 4 GiB each.
     let asked = json!({ "model": "llama-3.1-8b", "engine": { "name": "llama.cpp" }, "context": 32_768,
-                        "hardware": [{ "device": "bench", "memory_bytes": 31 * GIB }] });
+                        "hardware": [{ "device": "bench", "memory_bytes": 31 * GIB }], "reserve": { "compute_bytes": 0 } });
     let answer = ask(&asked, Unknown::Sequences);
     let seven = found(&answer);
     assert_eq!((seven.count(), seven.bound_by), (Some(7), Some(BoundBy::Memory)));
@@ -97,7 +97,7 @@ fn an_engines_own_limit_is_named_as_what_binds() {
 #[test]
 fn what_does_not_fit_at_all_says_by_how_much_and_what_is_there() {
     let asked = json!({ "model": "llama-3.1-8b", "engine": { "name": "llama.cpp" }, "weights": { "bytes": 9 * GIB },
-                        "hardware": [{ "device": "bench", "memory_bytes": 8 * GIB }] });
+                        "hardware": [{ "device": "bench", "memory_bytes": 8 * GIB }], "reserve": { "compute_bytes": 0 } });
     let obstacle = nothing(ask(&asked, Unknown::Context));
     assert_eq!(obstacle.bound_by, BoundBy::Memory);
     assert_eq!(obstacle.over_bytes, Some(GIB + 256 * 131_072));
@@ -271,7 +271,7 @@ fn the_best_cache_type_is_the_first_of_the_measured_order_that_fits() {
     // 4 GiB at f16; q8_0 stores 34 bytes for 32 elements, q4_0 18: 2.125 GiB, and 1.625 GiB for q8_0 keys and q4_0 values.
     let best = |memory: u64| {
         let asked = json!({ "model": "llama-3.1-8b", "engine": { "name": "llama.cpp", "type_k": "f32" },
-                            "context": 32_768, "hardware": [{ "device": "b", "memory_bytes": memory }] });
+                            "context": 32_768, "hardware": [{ "device": "b", "memory_bytes": memory }], "reserve": { "compute_bytes": 0 } });
         let answer = ask(&asked, Unknown::Cache);
         let found = found(&answer).clone();
         assert_eq!(plan(&found.request).unwrap().fit.spare_bytes, found.spare_bytes);
@@ -398,7 +398,8 @@ proptest! {
 #[case("payload", 2)]
 fn every_row_of_the_table_fits_and_one_more_does_not(#[case] engine: &str, #[case] count: u64) {
     let asked = json!({ "model": "qwen3.6-27b", "engine": { "name": engine }, "weights": { "bytes": 16 * GIB },
-                        "hardware": [{ "device": "d", "memory_bytes": 24 * GIB / count, "count": count }] });
+                        "hardware": [{ "device": "d", "memory_bytes": 24 * GIB / count, "count": count }],
+                        "reserve": { "activation_bytes": 0, "cuda_graph_bytes": 0, "non_torch_bytes": 0 } });
     let parsed = request(&asked);
     let model = resolve_model(&parsed.model).unwrap();
     let table = choices(&parsed, &model, Unknown::Context).unwrap();

@@ -19,7 +19,7 @@ fn spare_is_what_the_driver_reports_less_everything_that_is_named() {
     let plan = ask(&json!({
         "model": "qwen3.6-27b", "engine": { "name": "llama.cpp" }, "context": 131_072,
         "weights": { "bytes": weights }, "hardware": [{ "device": "rtx-5090" }],
-        "reserve": { "in_use_bytes": in_use, "keep_free_bytes": keep },
+        "reserve": { "in_use_bytes": in_use, "keep_free_bytes": keep, "compute_bytes": 0 },
     }));
     let cache = 8 * GIB + 48 * 3_268_608;
     let device = &plan["devices"][0];
@@ -35,7 +35,7 @@ fn spare_is_what_the_driver_reports_less_everything_that_is_named() {
 fn one_byte_decides_between_fits_and_over() {
     let request = |memory: u64| {
         json!({ "model": "qwen3-8b", "engine": { "name": "llama.cpp" }, "context": 4096,
-                "hardware": [{ "device": "bench", "memory_bytes": memory }] })
+                "hardware": [{ "device": "bench", "memory_bytes": memory }], "reserve": { "compute_bytes": 0 } })
     };
     // 36 layers × 8 heads × 128 × 2 × 2 bytes × 4096 cells.
     let cache = 36 * 8 * 128 * 2 * 2 * 4096;

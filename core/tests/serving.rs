@@ -128,6 +128,7 @@ fn a_slot_of_llama_cpp_reserves_its_full_length_whatever_is_in_it() {
         serving(&json!({
             "model": "qwen3-8b", "context": 16_384, "hardware": [{ "device": "card", "memory_bytes": 17_179_869_184u64 }],
             "engine": { "name": "llama.cpp", "kv_unified": unified },
+            "reserve": { "compute_bytes": 0 },
             "workload": { "typical_context": 2048, "shared_prefix": 1024 }
         }))
     };

@@ -3,7 +3,7 @@
 use super::layers::{Census, Scope, index};
 use super::ranks::{Ranks, stage_bounds};
 use super::split::layer_split;
-use super::{Machine, Place, TenantLine, Tenants, WeightMap};
+use super::{ComputeLine, Machine, Place, TenantLine, Tenants, WeightMap};
 use crate::engine::llama_cpp::{self, ContextType, GpuLayers};
 use crate::engine::{Engine, Reservation, Scenario};
 use crate::error::PlanError;
@@ -37,6 +37,10 @@ pub struct Bill {
     pub kv: Vec<Bytes>,
     /// Buffers for computing.
     pub compute: Vec<Bytes>,
+    /// How far those may be off.
+    pub compute_doubt: Vec<Bytes>,
+    /// The same by what it is, over all places; empty where it is not modelled.
+    pub compute_lines: Vec<ComputeLine>,
     /// Where each layer is, the output layer last; where layers are split over devices.
     pub layers: Option<Vec<Place>>,
     /// A draft model, a projector, adapters.
@@ -46,7 +50,15 @@ pub struct Bill {
 impl Bill {
     fn empty(devices: usize) -> Self {
         let none = vec![Bytes::ZERO; devices + 1];
-        Self { weights: none.clone(), kv: none.clone(), compute: none, layers: None, tenants: Vec::new() }
+        Self {
+            weights: none.clone(),
+            kv: none.clone(),
+            compute: none.clone(),
+            compute_doubt: none,
+            compute_lines: Vec::new(),
+            layers: None,
+            tenants: Vec::new(),
+        }
     }
 
     /// How many devices it names; the place after them is host memory.
@@ -335,6 +347,10 @@ impl<'a> Case<'a> {
                 add(&mut bill.weights, last, weights.tied_head)?;
             }
         }
+        if let Some(compute) = self.compute(reservation, options, &places)? {
+            (bill.compute, bill.compute_doubt) = (compute.bytes, compute.doubt);
+            bill.compute_lines = compute.lines;
+        }
         bill.layers = Some(places);
         Ok(bill)
     }
@@ -421,6 +437,12 @@ impl<'a> Case<'a> {
             let place = if devices == 0 { 0 } else { rank };
             add(&mut bill.kv, place, kv.get(stage).or(kv.first()).copied().unwrap_or_default())?;
             add(&mut bill.weights, place, weights.get(stage).copied().unwrap_or_default())?;
+        }
+        if self.machine.is_given()
+            && let Some(reserves) = self.reserves(world, devices + 1)?
+        {
+            (bill.compute, bill.compute_doubt) = (reserves.bytes, reserves.doubt);
+            bill.compute_lines = reserves.lines;
         }
         Ok(bill)
     }

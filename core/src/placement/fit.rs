@@ -91,7 +91,8 @@ impl Case<'_> {
                 Some(share(capacity, o.gpu_memory_utilization))
             }
             Engine::Sglang(o) if o.kv_memory_bytes.is_none() => {
-                o.mem_fraction_static.map(|fraction| share(capacity, fraction))
+                let fraction = o.mem_fraction_static.unwrap_or_else(|| self.static_fraction(capacity));
+                Some(share(capacity, fraction))
             }
             Engine::TensorRtLlm(o) if o.free_memory_bytes.is_none() => {
                 let of = |part: &[Bytes]| part.get(place).copied().unwrap_or_default();
@@ -114,6 +115,26 @@ impl Case<'_> {
         }))
     }
 
+    /// `mem_fraction_static` where it is not given: what is left beside 512 MiB, 1.5 MiB a token of a prefill chunk, 2 MiB a
+    /// captured sequence and 128 MiB a rank; at least 10 GiB are left out of a GPU over 60 GiB (SGLang 0.5.23
+    /// `arg_groups/memory_hook.py`; chunks and captured sizes by memory were not held against a run).
+    fn static_fraction(&self, capacity: Bytes) -> f64 {
+        let mib = capacity.get() >> 20;
+        let gib = mib >> 10;
+        let (chunk, captured) = match gib {
+            0..20 => (2048, 8),
+            20..35 => (2048, 24),
+            35..60 => (4096, 32),
+            60..160 => (8192, 256),
+            160.. => (16_384, 512),
+        };
+        let ranks = self.ranks.tp.saturating_mul(self.ranks.pp);
+        let left = 512 + chunk * 3 / 2 + captured * 2 + ranks.saturating_mul(128);
+        let left = if gib > 60 { left.max(10_240) } else { left };
+        let thousandths = u32::try_from(mib.saturating_sub(left) * 1000 / mib.max(1)).unwrap_or(0);
+        f64::from(thousandths) / 1000.0
+    }
+
     /// How far a place's figures may be off.
     ///
     /// # Errors
@@ -124,7 +145,14 @@ impl Case<'_> {
         for line in &bill.tenants {
             doubt = doubt.plus(line.doubt.get(place).copied().unwrap_or_default())?;
         }
-        Ok(doubt)
+        if let (Engine::Sglang(o), Some(slot)) = (&self.engine, self.machine.devices.get(place))
+            && o.kv_memory_bytes.is_none()
+            && o.mem_fraction_static.is_none()
+        {
+            // Its default depends on graphs and backends that are not asked about.
+            doubt = doubt.plus(Bytes::new(slot.capacity.get() / 50))?;
+        }
+        doubt.plus(bill.compute_doubt.get(place).copied().unwrap_or_default())
     }
 
     /// How far the model's weights of a place may be off: its part of what the whole may be.

@@ -9,6 +9,9 @@
 //! - `weights`: weights by layer, as far as they are known;
 //! - `reads`: what one step of decoding reads of each place;
 //! - [`case`](Case): a model, an engine, a scenario and a machine, and the [`Bill`] by device they come to;
+//! - `compute`: llama.cpp's buffers for computing;
+//! - `pool`: the pool an engine will make of what is left;
+//! - `reserves`: what vLLM and TensorRT-LLM keep for themselves;
 //! - `buffers`: the same by cache, as llama.cpp lists its buffers;
 //! - `fit`: the states, the spare, the doubt, the largest context and the most sequences;
 //! - `search`: the last number that is held, in few questions;
@@ -16,11 +19,14 @@
 
 mod buffers;
 mod case;
+mod compute;
 mod fit;
 mod layers;
 mod machine;
+mod pool;
 mod ranks;
 mod reads;
+mod reserves;
 mod search;
 mod shard;
 mod shown;
@@ -29,9 +35,11 @@ mod tenants;
 mod weights;
 
 pub use case::{Bill, Case};
+pub use compute::ComputeLine;
 pub use fit::{BoundBy, State, Trial, Verdict};
 pub use layers::Scope;
 pub use machine::{HOST, Machine, Slot};
+pub use pool::PoolShown;
 pub use ranks::Ranks;
 pub use reads::Reads;
 pub use shown::{DeviceShown, FitShown};

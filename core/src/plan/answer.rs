@@ -10,9 +10,9 @@ use crate::cache::Role;
 use crate::engine::{Carriers, Engine, Report, Reservation, Scenario, StoreLine, payload};
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule, Term};
-use crate::placement::{DeviceShown, FitShown};
+use crate::placement::{Bill, ComputeLine, DeviceShown, FitShown, PoolShown};
 use crate::spec::ModelSpec;
-use crate::unit::{Bytes, Tokens};
+use crate::unit::{Bytes, Overflow, Tokens};
 use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -37,6 +37,12 @@ pub struct Plan {
     /// What lives beside the model, line by line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extras: Vec<ExtraShown>,
+    /// Buffers for computing on all devices; where hardware is given and the engine's are modelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compute: Option<ComputeShown>,
+    /// The pool the engine will make of what is left, where it makes one and its size is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolShown>,
     /// What each device holds; where hardware or several ranks were given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceShown>,
@@ -73,6 +79,29 @@ pub struct ModelShown {
     pub name: String,
     /// Where its facts come from.
     pub source: String,
+}
+
+/// Buffers for computing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ComputeShown {
+    /// All of them, logits handed out included.
+    pub bytes: Bytes,
+    /// How far that may be off.
+    pub doubt_bytes: Bytes,
+    /// How sure: as sure as the least sure of the lines.
+    pub basis: Basis,
+    /// What it is made of.
+    pub lines: Vec<ComputeLine>,
+}
+
+impl ComputeShown {
+    /// Of a bill; `None` where it is not modelled.
+    pub(super) fn of(bill: &Bill) -> Result<Option<Self>, Overflow> {
+        let Some(basis) = bill.compute_lines.iter().map(|line| line.basis).max() else { return Ok(None) };
+        let total = |of: &[Bytes]| of.iter().copied().try_fold(Bytes::ZERO, Bytes::plus);
+        let (bytes, doubt_bytes) = (total(&bill.compute)?, total(&bill.compute_doubt)?);
+        Ok(Some(Self { bytes, doubt_bytes, basis, lines: bill.compute_lines.clone() }))
+    }
 }
 
 /// The engine and the version whose rules were used.
@@ -246,6 +275,8 @@ impl Plan {
             },
             weights: None,
             extras: Vec::new(),
+            compute: None,
+            pool: None,
             devices: Vec::new(),
             fit: FitShown::unknown(),
             serving: None,

@@ -58,6 +58,18 @@ pub struct Reserve {
     pub in_use_bytes: u64,
     /// A margin to keep free.
     pub keep_free_bytes: u64,
+    /// llama.cpp's graph buffers on each device; estimated where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compute_bytes: Option<u64>,
+    /// The peak of a step of vLLM or TensorRT-LLM on each device; estimated where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation_bytes: Option<u64>,
+    /// Their captured graphs on each device; a default where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cuda_graph_bytes: Option<u64>,
+    /// What torch does not see (context, collectives) on each device; a default where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub non_torch_bytes: Option<u64>,
 }
 
 /// What sequences hold when they are served; 0 where it is not asked.

@@ -14,7 +14,7 @@ mod serving;
 mod speed;
 mod weights;
 
-pub use answer::{EngineShown, Kv, ModelShown, Plan, StoreShown};
+pub use answer::{ComputeShown, EngineShown, Kv, ModelShown, Plan, StoreShown};
 pub use decimal::Decimal;
 pub(crate) use decimal::gcd;
 pub use extras::{ExtraShown, Extras};
@@ -111,6 +111,8 @@ fn answer(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, 
     let mut plan = Plan::compose(model, case.engine(), case.scenario(), reservation, request)?;
     plan.weights = weights.as_ref().map(WeightsShown::of).transpose()?;
     plan.extras = extras;
+    plan.compute = placed.compute;
+    plan.pool = placed.pool;
     plan.devices = placed.devices;
     plan.fit = placed.fit;
     plan.speed = speed;

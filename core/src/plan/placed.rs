@@ -1,9 +1,10 @@
 //! The part of an answer that needs a machine: devices, the verdict, and what was assumed about both.
 
 use super::Detail;
+use super::answer::ComputeShown;
 use crate::engine::{Engine, Reservation};
 use crate::error::PlanError;
-use crate::placement::{Bill, Case, DeviceShown, FitShown, HOST, Place};
+use crate::placement::{Bill, Case, DeviceShown, FitShown, HOST, Place, PoolShown};
 use crate::unit::Bytes;
 use std::borrow::Cow;
 
@@ -11,6 +12,8 @@ use std::borrow::Cow;
 pub(super) struct Placed {
     /// Who holds what; where hardware or several ranks were given.
     pub(super) bill: Option<Bill>,
+    pub(super) compute: Option<ComputeShown>,
+    pub(super) pool: Option<PoolShown>,
     pub(super) devices: Vec<DeviceShown>,
     pub(super) fit: FitShown,
     pub(super) assumptions: Vec<Cow<'static, str>>,
@@ -26,7 +29,14 @@ pub(super) fn place(
     let given = case.machine().is_given();
     if !given && !case.ranks().is_parallel() {
         note_unused(case, &mut assumptions);
-        return Ok(Placed { bill: None, devices: Vec::new(), fit: FitShown::unknown(), assumptions });
+        return Ok(Placed {
+            bill: None,
+            compute: None,
+            pool: None,
+            devices: Vec::new(),
+            fit: FitShown::unknown(),
+            assumptions,
+        });
     }
     let bill = case.bill(reservation)?;
     if given {
@@ -48,7 +58,10 @@ pub(super) fn place(
             }
         }
     };
-    Ok(Placed { bill: Some(bill), devices, fit, assumptions })
+    let compute = ComputeShown::of(&bill)?;
+    // Three reservations more: left out of sweeps that leave out the largest context.
+    let pool = if detail.max_context { case.pool(&bill)? } else { None };
+    Ok(Placed { bill: Some(bill), compute, pool, devices, fit, assumptions })
 }
 
 /// What was asked about a machine that was not described.
@@ -81,6 +94,21 @@ fn note(case: &Case<'_>, bill: &Bill, rows: &[DeviceShown], assumptions: &mut Ve
     if machine.is_given() && machine.host.is_none() && rows.iter().any(|row| row.name == HOST) {
         assumptions
             .push(Cow::Borrowed("the size of host memory is not given: what is kept there is taken to fit"));
+    }
+    if let Engine::Vllm(options) = case.engine()
+        && case.takes_small_steps(options)
+    {
+        assumptions.push(Cow::Borrowed(
+            "activation is that of max_num_batched_tokens 2048 and max_num_seqs 256, vLLM's own defaults on GPUs below 70 GiB and on an A100",
+        ));
+    }
+    let lacks_activation = !bill.compute_lines.is_empty()
+        && matches!(case.engine(), Engine::Vllm(_) | Engine::TensorRtLlm(_))
+        && bill.compute_lines.iter().all(|line| line.name != "activation");
+    if lacks_activation {
+        assumptions.push(Cow::Borrowed(
+            "the peak of a step is not counted: the model's tensors are not understood; give activation_bytes",
+        ));
     }
     let world = case.ranks().world().unwrap_or(u64::MAX);
     let devices = u64::try_from(machine.devices.len()).unwrap_or(u64::MAX);

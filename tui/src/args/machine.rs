@@ -43,6 +43,18 @@ pub(crate) struct MachineArgs {
     /// Memory of every device to keep free
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) keep_free: Option<Bytes>,
+    /// llama.cpp's compute buffers on each device, as its log prints them (default: estimated)
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) compute: Option<Bytes>,
+    /// Peak of a step of vLLM or TensorRT-LLM on each device (default: estimated)
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) activation: Option<Bytes>,
+    /// Their captured CUDA graphs on each device (default: 0.5 GiB, 2 GiB with experts)
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) cuda_graphs: Option<Bytes>,
+    /// What torch does not see on each device (default: 0.25 GiB, 1 GiB with several ranks)
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) non_torch: Option<Bytes>,
     /// Tensor-parallel ranks
     #[arg(long, default_value_t = 1)]
     pub(crate) tp: u64,
@@ -72,6 +84,10 @@ impl MachineArgs {
             reserve: Reserve {
                 in_use_bytes: self.in_use.map_or(0, Bytes::get),
                 keep_free_bytes: self.keep_free.map_or(0, Bytes::get),
+                compute_bytes: self.compute.map(Bytes::get),
+                activation_bytes: self.activation.map(Bytes::get),
+                cuda_graph_bytes: self.cuda_graphs.map(Bytes::get),
+                non_torch_bytes: self.non_torch.map(Bytes::get),
             },
             placement: Placement { tp: self.tp, pp: self.pp, dp: self.dp, ep: self.ep, dcp: self.dcp },
             ..request

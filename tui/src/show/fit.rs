@@ -1,7 +1,8 @@
 //! Whether it fits, in words, and the devices as a table.
 
 use super::{Align, BAD, BOLD, NOTE, Table, count, grouped, size, wrapped};
-use kvplan_core::placement::{BoundBy, State};
+use kvplan_core::explain::Basis;
+use kvplan_core::placement::{BoundBy, ComputeLine, State};
 use kvplan_core::plan::Plan;
 use kvplan_core::unit::Bytes;
 use std::fmt::Write as _;
@@ -117,13 +118,19 @@ pub(super) fn devices(out: &mut String, plan: &Plan) {
     let columns: Vec<(&str, Align)> =
         shown.iter().filter(|(_, _, on)| *on).map(|(name, align, _)| (*name, *align)).collect();
     let mut table = Table::new(&columns);
+    let about = |bytes: Bytes, exact: bool| match (bytes, exact) {
+        (Bytes::ZERO, _) | (_, true) => size(bytes),
+        (_, false) => format!("~{}", size(bytes)),
+    };
+    let weights = plan.weights.as_ref().is_none_or(|weights| weights.basis == Basis::Exact);
+    let buffers = plan.compute.as_ref().is_none_or(|compute| compute.basis == Basis::Exact);
     for device in rows {
         let cells = [
             device.name.clone(),
             device.layers.map(grouped).unwrap_or_default(),
-            size(device.weights_bytes),
+            about(device.weights_bytes, weights),
             size(device.kv_bytes),
-            size(device.compute_bytes),
+            about(device.compute_bytes, buffers),
             size(device.extras_bytes),
             size(device.in_use_bytes),
             size(device.keep_free_bytes),
@@ -154,6 +161,35 @@ pub(super) fn extras(out: &mut String, plan: &Plan) {
     }
     out.push_str(&table.render());
     out.push('\n');
+}
+
+/// What the engine takes beside weights and cache, part by part.
+pub(super) fn compute(out: &mut String, plan: &Plan) {
+    let Some(compute) = plan.compute.as_ref() else { return };
+    let part = |line: &ComputeLine| match line.basis {
+        Basis::Exact => format!("{} {}", line.name, size(line.bytes)),
+        Basis::Derived | Basis::Measured | Basis::Assumed => {
+            format!("{} ~{} (±{})", line.name, size(line.bytes), size(line.doubt_bytes))
+        }
+    };
+    let parts: Vec<String> = compute.lines.iter().map(part).collect();
+    let _ = writeln!(out, "{}\n", wrapped(&format!("  compute: {}", parts.join(", ")), 4));
+}
+
+/// The pool that the engine will make.
+pub(super) fn pool(out: &mut String, plan: &Plan) {
+    let Some(pool) = plan.pool.as_ref() else { return };
+    let times = pool.max_concurrency.map_or_else(String::new, |x| format!(", {x:.2}x"));
+    let text = format!(
+        "  pool: ~{} (±{}) a rank; {} will say ~{} tokens{times} (between {} and {})",
+        size(pool.bytes),
+        size(pool.doubt_bytes),
+        plan.engine.name,
+        grouped(pool.tokens),
+        grouped(pool.tokens_low),
+        grouped(pool.tokens_high),
+    );
+    let _ = writeln!(out, "{}\n", wrapped(&text, 4));
 }
 
 /// A size that may be below nothing.

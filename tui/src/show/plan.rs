@@ -59,6 +59,8 @@ pub(crate) fn one(model: &ModelSpec, plan: &Plan) -> String {
     out.push('\n');
     fit::extras(&mut out, plan);
     fit::devices(&mut out, plan);
+    fit::compute(&mut out, plan);
+    fit::pool(&mut out, plan);
     serving::serving(&mut out, plan);
     stores(&mut out, plan);
     grows(&mut out, plan);

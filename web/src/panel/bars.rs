@@ -170,8 +170,7 @@ fn letter(part: Part) -> Option<String> {
 fn label(store: Store, segment: Segment) -> AnyView {
     let figure = Figure::Part(segment.part);
     let view = store.view.get();
-    let about =
-        if matches!(segment.part, Part::Weights | Part::Compute) && !view.exact_bytes { "~" } else { "" };
+    let about = if segment.about && !view.exact_bytes { "~" } else { "" };
     let copied = match segment.copies {
         Bytes::ZERO => String::new(),
         copies if copies == segment.bytes => " (all copies)".to_owned(),

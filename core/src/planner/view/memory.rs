@@ -2,6 +2,7 @@
 
 use crate::cache::{Retention, Role};
 use crate::engine::{Carriers, EngineName};
+use crate::explain::Basis;
 use crate::placement::DeviceShown;
 use crate::plan::{Plan, StoreShown};
 use crate::planner::state::Part;
@@ -19,6 +20,8 @@ pub struct Segment {
     pub waste: Bytes,
     /// What of it another rank holds too: see [`super::copies`].
     pub copies: Bytes,
+    /// It is an estimate.
+    pub about: bool,
 }
 
 /// One device's memory: the segments, the pool's unused part, what is withheld and what is free add up to the capacity.
@@ -100,16 +103,19 @@ pub fn bars(model: &ModelSpec, plan: &Plan) -> Vec<Bar> {
         }];
     }
     let fills = plan.engine.name.parse().is_ok_and(EngineName::fills_its_device);
+    let weights = plan.weights.as_ref().is_some_and(|weights| weights.basis != Basis::Exact);
+    let compute = plan.compute.as_ref().is_some_and(|compute| compute.basis != Basis::Exact);
     let most = cache.iter().max_by_key(|s| s.bytes).map_or(Part::Full, |s| s.part);
     plan.devices
         .iter()
         .map(|device| {
             let whole = device.kv_bytes == plan.kv.allocated_bytes;
             let kv = if whole { cache.clone() } else { vec![plain(most, device.kv_bytes)] };
-            let segments = std::iter::once(plain(Part::Weights, loaded(device)))
+            let about = |part, bytes, about| Segment { about, ..plain(part, bytes) };
+            let segments = std::iter::once(about(Part::Weights, loaded(device), weights))
                 .chain(kv)
                 .chain([
-                    plain(Part::Compute, device.compute_bytes),
+                    about(Part::Compute, device.compute_bytes, compute),
                     plain(Part::InUse, device.in_use_bytes),
                     plain(Part::KeptFree, device.keep_free_bytes),
                 ])
@@ -138,7 +144,7 @@ const fn loaded(device: &DeviceShown) -> Bytes {
 }
 
 const fn plain(part: Part, bytes: Bytes) -> Segment {
-    Segment { part, bytes, waste: Bytes::ZERO, copies: Bytes::ZERO }
+    Segment { part, bytes, waste: Bytes::ZERO, copies: Bytes::ZERO, about: false }
 }
 
 /// The cache by part. What the engine reserves for no store in particular is padding of the largest part.

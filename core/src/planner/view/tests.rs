@@ -75,7 +75,8 @@ fn ranks_that_hold_the_same_are_copies_of_the_first() {
         let mut bars = memory::bars(&model, &plan);
         super::copies::mark(&mut bars, &model, &asked, &plan);
         let of = |bar: &memory::Bar| {
-            bar.segments.iter().map(|s| (s.copies.get(), s.bytes.get())).collect::<Vec<_>>()
+            let held = bar.segments.iter().filter(|s| s.part != Part::Compute);
+            held.map(|s| (s.copies.get(), s.bytes.get())).collect::<Vec<_>>()
         };
         (of(&bars[0]), of(&bars[7]))
     };
@@ -96,9 +97,10 @@ fn an_engine_that_fills_its_device_leaves_room_for_more_and_nothing_free() {
         "weights": { "format": "bf16" }, "hardware": [{ "device": "rtx-5090" }] })));
     let bar = memory::bars(&model, &plan.unwrap()).remove(0);
     assert_eq!(bar.free, Some(0));
-    // 31.84 GiB, of which vLLM leaves 8 % alone, less 15.3 of weights and 4.5 of 32,768 tokens.
+    // 31.84 GiB, of which vLLM leaves 8 % alone, less 15.3 of weights, 4.5 of 32,768 tokens, and 2.1 for a step,
+    // graphs and what torch does not see.
     let room = bar.pool_free.unwrap().get() >> 20;
-    assert!((8_000..10_500).contains(&room), "{room} MiB");
+    assert!((7_000..8_500).contains(&room), "{room} MiB");
 }
 
 #[test]
@@ -157,7 +159,7 @@ fn every_verdict_has_its_word() {
     assert_eq!(on(json!({})).word, Word::Fits);
     assert_eq!(on(json!({ "weights": { "format": "BF16" } })).word, Word::Over);
     assert_eq!(on(json!({ "hardware": [] })).word, Word::Needs);
-    assert_eq!(on(json!({ "context": null })).word, Word::Fits);
+    assert_eq!(on(json!({ "context": null, "cache": { "kv": "q8_0" } })).word, Word::Fits);
     let refused =
         on(json!({ "engine": { "name": "llama.cpp", "flash_attn": "off" }, "cache": { "v": "q8_0" } }));
     assert_eq!(refused.word, Word::Refused);

@@ -241,7 +241,11 @@ fn legend(
         .iter()
         .map(|segment| Item {
             label: segment.part.label(),
-            bytes: short(segment.bytes, view),
+            bytes: format!(
+                "{}{}",
+                if segment.about && !view.exact_bytes { "~" } else { "" },
+                short(segment.bytes, view)
+            ),
             note: note(segment, view),
             style: theme.part(segment.part),
             lit: view.figure == Figure::Part(segment.part),
@@ -292,6 +296,7 @@ mod tests {
             bytes: Bytes::new(bytes),
             waste: Bytes::new(waste),
             copies: Bytes::ZERO,
+            about: false,
         };
         let segments = parts.iter().map(segment).collect();
         Bar {
