@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot make its input has failed")]
 
 use kvplan::bench::Drawn;
+use kvplan_core::planner::view::words;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -115,7 +116,7 @@ fn figures(answer: &Value) -> Vec<String> {
         None => {}
     }
     for device in answer["devices"].as_array().into_iter().flatten().take(2) {
-        found.push(device["name"].as_str().unwrap().to_owned());
+        found.push(words::device(device["name"].as_str().unwrap()));
         for (label, field) in
             [("weights", "weights_bytes"), ("compute", "compute_bytes"), ("in use", "in_use_bytes")]
         {

@@ -14,7 +14,7 @@ const EXAMPLE = 16 * 131_072 * 4 * 256 * 2 * 2 + 48 * 3_268_608;
 test("the first visit opens on a plan that fits, without a complaint", async () => {
   await withPage({}, async ({ page, plan, complaints }) => {
     assert.equal(await plan.bytes("reserved"), EXAMPLE);
-    assert.match(await plan.verdict(), /FITS.*rtx.5090.*131,072/i);
+    assert.match(await plan.verdict(), /FITS.*RTX 5090.*131,072/);
     assert.match(await page.locator("legend .mark").textContent(), /example/);
     assert.match(await plan.command(), /llama-server .*-c 131072/);
     assert.deepEqual(complaints, []);

@@ -78,15 +78,15 @@ fn model(request: &Request) -> String {
     }
 }
 
-/// `2 × rtx-5090 + 64.0 GiB RAM`, in order.
+/// `2 × RTX 5090 + 64.0 GiB RAM`, in order.
 #[must_use]
 pub fn devices(hardware: &[HardwareEntry]) -> String {
     let one = |entry: &HardwareEntry| match (entry.count, entry.memory_bytes) {
         (_, Some(bytes)) if entry.device.eq_ignore_ascii_case("cpu") => {
             format!("{} RAM", Binary(Bytes::new(bytes)))
         }
-        (1, _) => entry.device.clone(),
-        (n, _) => format!("{n} × {}", entry.device),
+        (1, _) => super::words::device(&entry.device),
+        (n, _) => format!("{n} × {}", super::words::device(&entry.device)),
     };
     hardware.iter().map(one).collect::<Vec<_>>().join(" + ")
 }

@@ -113,7 +113,7 @@ fn devices(model: &ModelSpec, request: &Request) -> Option<Fix> {
         let mut other = request.clone();
         let entry = other.hardware.iter_mut().find(|entry| !entry.device.eq_ignore_ascii_case("cpu"))?;
         entry.count = entry.count.checked_mul(times)?;
-        let text = format!("{} × {}", entry.count, entry.device);
+        let text = format!("{} × {}", entry.count, super::words::device(&entry.device));
         if engine_name(request).fills_its_device() {
             other.placement.tp = other.placement.tp.checked_mul(times)?;
         }

@@ -64,7 +64,7 @@ pub fn headline(answer: Result<&Plan, &PlanError>, view: View) -> Headline {
 
 fn of_plan(plan: &Plan, view: View) -> Headline {
     let fit = &plan.fit;
-    let device = fit.device.as_deref().unwrap_or("the machine");
+    let device = fit.device.as_deref().map_or_else(|| "the machine".to_owned(), super::words::device);
     let spare = fit.spare_bytes.unwrap_or_default();
     let size = |n: u64| bytes(Bytes::new(n), view);
     let what = conversations(plan);

@@ -176,7 +176,7 @@ fn a_headline_says_what_is_to_spare_on_what_and_what_binds() {
     let said = headline(Ok(&plan), View::default());
     let spare = Bytes::new(plan.fit.spare_bytes.unwrap().unsigned_abs());
     assert!(said.first.contains(&text::bytes(spare, View::default())), "{}", said.first);
-    assert!(said.first.contains("rtx-5090") && said.first.contains("131,072"), "{}", said.first);
+    assert!(said.first.contains("RTX 5090") && said.first.contains("131,072"), "{}", said.first);
     assert!(said.second.contains(&text::grouped(plan.fit.max_context.unwrap())), "{}", said.second);
     let rate = text::rate(plan.speed.unwrap().decode_tokens_per_s);
     assert!(said.second.contains(&format!("{rate} tokens/s at this depth")), "{}", said.second);

@@ -16,6 +16,7 @@ use crate::screen::theme::{CurveOf, Theme};
 use kvplan_core::placement::BoundBy;
 use kvplan_core::planner::view::curve::Curve;
 use kvplan_core::planner::view::text::short;
+use kvplan_core::planner::view::words;
 use kvplan_core::unit::{Bytes, grouped};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -95,7 +96,13 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     let theme = app.theme;
-    let device = app.answers.curve.as_ref().and_then(|curve| curve.device.clone()).unwrap_or_default();
+    let device = app
+        .answers
+        .curve
+        .as_ref()
+        .and_then(|curve| curve.device.as_deref())
+        .map(words::device)
+        .unwrap_or_default();
     super::rule(buf, area, 0, &format!("BYTES AGAINST CONTEXT  {}", theme.text(&device)), "", theme);
     let Some(plot) = Plot::of(app, area) else {
         text(buf, area, 2, 1, "no curve without a plan", theme.dim());

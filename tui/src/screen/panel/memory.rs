@@ -1,6 +1,6 @@
 //! ```text
 //! - MEMORY ------------------------------------------------------------------------------- GiB  [g] GB --
-//!  rtx-5090  |WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWKKKKKKKKKKKKVVVVVVVVVVVVsccxxx          ....| 31.8
+//!  RTX 5090  |WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWKKKKKKKKKKKKVVVVVVVVVVVVsccxxx          ....| 31.8
 //!             weights 15.0   cache 8.00   fixed state 0.15   in use 0.90   free 5.79   kept free 1.00
 //! ```
 //! Every part that is not empty has a cell; padding is hatched at the end of its own part; what is over is crossed.
@@ -120,7 +120,7 @@ pub(crate) fn scale_among(bar: &Bar, bars: &[Bar]) -> u64 {
 
 /// Columns of a bar in an area: its left edge and its width.
 pub(crate) fn bar_place(area: Rect, bars: &[Bar], view: View) -> (u16, u16) {
-    let name = bars.iter().map(|bar| bar.name.chars().count()).max().unwrap_or(0).clamp(3, 16);
+    let name = bars.iter().map(|bar| bar.title.chars().count()).max().unwrap_or(0).clamp(3, 16);
     let left = u16::try_from(name).unwrap_or(16) + 3;
     let capacity = bars.iter().filter_map(|bar| bar.capacity).map(|bytes| short(bytes, view).chars().count());
     let right = u16::try_from(capacity.max().unwrap_or(0)).unwrap_or(0).max(9) + 3;
@@ -161,7 +161,7 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
 fn one(app: &App, bar: &Bar, (area, y): (Rect, u16), (left, width): (u16, u16), buf: &mut Buffer) {
     let (theme, view) = (app.theme, app.planner.state().view);
     let stale = app.answers.plan.is_err();
-    let name: String = theme.text(&bar.name).chars().take(16).collect();
+    let name: String = theme.text(&bar.title).chars().take(16).collect();
     text(buf, area, 1, y, &name, theme.strong());
     text(buf, area, left - 1, y, &theme.edge().to_string(), theme.dim());
     let of =
