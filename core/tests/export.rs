@@ -211,3 +211,17 @@ fn lmcaches_tier_holds_the_planned_conversations_once() {
     let windows = export(Target::Lmcache, model, &request("gemma-3-27b", 4096, 1, None), None).unwrap_err();
     assert_eq!(windows.field, "model");
 }
+
+#[test]
+fn what_lives_beside_the_model_is_in_the_command_under_llama_cpps_own_flags() {
+    // common/arg.cpp: --spec-draft-model / -md, --mmproj / -mm, --lora, --spec-draft-type-k / -ctkd and -v / -ctvd.
+    let request = Request::from_value(&json!({
+        "model": "qwen3.6-27b", "context": 65_536, "engine": { "name": "llama.cpp" },
+        "extras": { "draft": "qwen3.5-0.8b", "draft_cache": { "kv": "q8_0" }, "projector_bytes": 928_000_000u64 },
+    }))
+    .unwrap();
+    let command = exported(Target::LlamaCpp, &request).command.join(" ");
+    assert!(command.ends_with("-md draft.gguf -mm mmproj.gguf -ctkd q8_0 -ctvd q8_0"), "{command}");
+    let alone = Request { extras: None, ..request };
+    assert!(!exported(Target::LlamaCpp, &alone).command.join(" ").contains("draft"));
+}

@@ -20,12 +20,12 @@ pub(super) static DIALECT: Dialect = Dialect {
 };
 
 const PER_SLOT: &str = "--kv-unified-per-slot";
-const DRAFT: &str = "a draft model has weights and a cache of its own";
+const DRAFT: &str = "a draft model has weights and a cache of its own: `--draft MODEL` plans them";
 const DRAFT_CACHE: &str = "the type of a draft model's own cache";
-const VISION: &str = "the projector's weights and buffers are not planned";
+const VISION: &str = "the size of that file is not known here: `--projector SIZE` plans it";
 const HOST_CACHE: &str = "host memory beside the cache: prompts and states kept for later";
 const FIT: &str = "fits what is left unset to the memory found; what is set is not changed";
-const ADAPTER: &str = "an adapter's own weights are not planned";
+const ADAPTER: &str = "the size of that file is not known here: `--lora SIZE` plans it";
 
 /// In the order they are written.
 const ROWS: &[Row] = &[
@@ -216,8 +216,35 @@ pub(super) fn write(
         };
         launch.command.extend(written.into_iter().flatten());
     }
+    beside(&mut launch, source)?;
     notes(&mut launch, options, plan, source);
     Ok(launch)
+}
+
+/// What lives beside the model: files that only their owner can name, and the types of a draft's own cache.
+fn beside(launch: &mut Launch, source: &Source<'_>) -> Result<(), PlanError> {
+    let Some(extras) = &source.request.extras else { return Ok(()) };
+    let mut file = |flag: &str, name: &str, what: &str| {
+        launch.command.extend([flag.to_owned(), name.to_owned()]);
+        launch.notes.push(format!("{flag}: the name of your own {what}").into());
+    };
+    if extras.draft.is_some() {
+        file("-md", "draft.gguf", "draft model");
+    }
+    if extras.projector_bytes > 0 {
+        file("-mm", "mmproj.gguf", "projector");
+    }
+    if extras.lora_bytes > 0 {
+        file("--lora", "adapter.gguf", "adapter");
+    }
+    let types = extras.draft_cache.parse().map_err(|error| error.within("extras.draft_cache"))?;
+    for (flag, codec) in [("-ctkd", types.k), ("-ctvd", types.v)] {
+        if let Some(codec) = codec {
+            let name = codec.name().strip_suffix("_ggml").unwrap_or(codec.name());
+            launch.command.extend([flag.to_owned(), name.to_owned()]);
+        }
+    }
+    Ok(())
 }
 
 /// The defaults that would have bitten.

@@ -243,7 +243,7 @@ impl CacheRequest {
         }
     }
 
-    fn parse(&self) -> Result<CacheTypes, PlanError> {
+    pub(crate) fn parse(&self) -> Result<CacheTypes, PlanError> {
         let one = |field: &str, name: &Option<String>| match name {
             None => Ok(None),
             Some(name) => Codec::parse(name).map(Some).ok_or_else(|| {

@@ -38,7 +38,7 @@ pub(super) enum Kind {
 }
 
 /// The columns, in order.
-pub(super) const COLUMNS: [(&str, Kind); 25] = [
+pub(super) const COLUMNS: [(&str, Kind); 28] = [
     ("id", Kind::Text),
     ("point", Kind::Text),
     ("model", Kind::Text),
@@ -61,6 +61,9 @@ pub(super) const COLUMNS: [(&str, Kind); 25] = [
     ("device", Kind::Text),
     ("max_context", Kind::Whole),
     ("bound_by", Kind::Text),
+    ("compute_bytes", Kind::Whole),
+    ("decode_tokens_per_s", Kind::Real),
+    ("prefill_tokens_per_s", Kind::Real),
     ("error_kind", Kind::Text),
     ("error_field", Kind::Text),
     ("error_message", Kind::Text),
@@ -155,5 +158,8 @@ fn planned(plan: &Plan, cells: &mut Vec<Cell>) {
             let word: &str = bound.into();
             word.to_owned()
         })),
+        plan.compute.as_ref().map_or(Cell::Whole(None), |compute| whole(compute.bytes.get())),
+        Cell::Real(plan.speed.as_ref().map(|speed| speed.decode_tokens_per_s)),
+        Cell::Real(plan.speed.as_ref().and_then(|speed| speed.prefill_tokens_per_s)),
     ]);
 }
