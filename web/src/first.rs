@@ -21,7 +21,7 @@ pub const PRESETS: [Preset; 3] = [
     },
     Preset {
         name: "Serving",
-        line: "v=1&model=deepseek-v3.2&context=131072&engine.name=vllm&sequences=8&cache.kv=fp8_e4m3\
+        line: "v=1&model=deepseek-v3.2&context=131072&engine.name=vllm&sequences=4&cache.kv=fp8_e4m3\
                &hardware.0.device=h200-sxm-141gb&hardware.0.count=8&placement.tp=8&weights.format=fp8\
                &workload.typical_context=32768&workload.shared_prefix=8192&workload.sessions=2000&lens=devices",
     },
