@@ -134,6 +134,10 @@ impl Store {
 
     /// Lets an action happen; what it cannot do is said.
     pub(crate) fn act(self, action: Action) {
+        // What was looked at may go with the change, and then never says that it is left.
+        if self.preview.with_untracked(Option::is_some) {
+            self.preview.set(None);
+        }
         if let Action::Drag { field, .. } = &action {
             self.dragging.set(Some(*field));
         } else if self.dragging.get_untracked().is_some() {
