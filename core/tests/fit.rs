@@ -1,7 +1,7 @@
 //! The inverse, held against trying everything: what is found fits, and one more does not.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "an answer that cannot be read has failed")]
 
-use kvplan_core::fit::{Found, Largest, Obstacle, Outcome, Quantity, Unknown, choices, largest};
+use kvplan_core::fit::{Choice, Found, Largest, Obstacle, Outcome, Quantity, Unknown, choices, largest};
 use kvplan_core::placement::{BoundBy, State};
 use kvplan_core::plan::{Plan, Request, plan, resolve_model};
 use proptest::prelude::*;
@@ -419,6 +419,43 @@ fn every_row_of_the_table_fits_and_one_more_does_not(#[case] engine: &str, #[cas
         "worse types only for longer contexts: {front:?}"
     );
     assert_eq!(front.last().copied(), table.iter().filter_map(|row| row.largest).max());
+}
+
+/// Machines whose bandwidth is known: every row decodes as fast as its own plan, and the front is what no row beats.
+#[rstest]
+#[case(r#"{"model":"qwen3-8b","engine":{"name":"llama.cpp"},"weights":{"format":"Q8_0"},"hardware":[{"device":"rtx-3060-12gb"}]}"#, Unknown::Context)]
+#[case(r#"{"model":"gemma-3-27b","engine":{"name":"vllm"},"weights":{"format":"bf16"},"hardware":[{"device":"l40s","count":2}]}"#, Unknown::Context)]
+#[case(r#"{"model":"qwen3-8b","context":8192,"engine":{"name":"vllm"},"weights":{"format":"bf16"},"hardware":[{"device":"h100-sxm-80gb"}]}"#, Unknown::Sequences)]
+fn rows_are_as_fast_as_their_plans_and_the_front_is_what_none_beats(
+    #[case] asked: &str,
+    #[case] unknown: Unknown,
+) {
+    let parsed = request(&serde_json::from_str(asked).unwrap());
+    let model = resolve_model(&parsed.model).unwrap();
+    let table = choices(&parsed, &model, unknown).unwrap();
+    let of_plan = |request: &Request| plan(request).unwrap().speed.unwrap().decode_tokens_per_s;
+    let alike = table.iter().filter_map(|row| row.largest).filter(|n| *n > 0).min().unwrap();
+    let mut seen = Vec::new();
+    for row in table.iter().filter(|row| row.largest != Some(0)) {
+        let (mut request, speed) = ((**row.request.as_ref().unwrap()).clone(), row.speed.unwrap());
+        assert_eq!(speed.decode_tokens_per_s, Some(of_plan(&request)));
+        let number =
+            if unknown == Unknown::Sequences { &mut request.sequences } else { &mut request.context };
+        *number = Some(alike);
+        assert_eq!((speed.alike, speed.alike_tokens_per_s), (alike, of_plan(&request)));
+        seen.push((row, speed.alike_tokens_per_s));
+    }
+    assert!(seen.iter().any(|(row, _)| row.pareto));
+    // Rows stand in the order of quality, so whoever stands above has as good a type.
+    for (i, (row, rate)) in seen.iter().enumerate() {
+        let as_good = |other: &(&Choice, f64)| other.0.largest >= row.largest && other.1 >= *rate;
+        let above = seen[..i].iter().any(as_good);
+        let same = |other: &Choice| other.cache == row.cache;
+        let beside = seen[i + 1..].iter().any(|other| {
+            same(other.0) && as_good(other) && (other.0.largest > row.largest || other.1 > *rate)
+        });
+        assert_eq!(row.pareto, !above && !beside, "{row:#?}");
+    }
 }
 
 /// Brute force over every way to deal the layers of a small model to two or three uneven devices.

@@ -22,7 +22,7 @@ mod types;
 
 pub use answer::{CacheChosen, Found, Largest, Obstacle, Outcome, Quantity, Ranked, Split, Unknown};
 pub use quality::{Measured, Quality, quality};
-pub use table::{Choice, choices};
+pub use table::{Choice, ChoiceSpeed, choices};
 
 use crate::engine::Engine;
 use crate::error::PlanError;

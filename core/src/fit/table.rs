@@ -5,7 +5,7 @@ use super::types::{Pair, chosen, pairs};
 use super::{Question, Unknown};
 use crate::error::{ErrorKind, PlanError};
 use crate::placement::{BoundBy, Case};
-use crate::plan::Request;
+use crate::plan::{Request, decode_rate};
 use crate::spec::ModelSpec;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -25,11 +25,27 @@ pub struct Choice {
     /// What one more runs into.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bound_by: Option<BoundBy>,
-    /// Nothing in the table is as good in every column and better in one.
+    /// How fast it decodes; absent where the devices, the weights or what a token reads of them are not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speed: Option<ChoiceSpeed>,
+    /// Nothing in the table is as good in every column (type, number, and the speed at one and the same number where
+    /// all rows have it) and better in one.
     pub pareto: bool,
     /// The request of this row, its largest number in it; absent where nothing is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Box<Request>>,
+}
+
+/// How fast one way decodes, as an estimate: tokens per second of all sequences together, each as long as it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct ChoiceSpeed {
+    /// At `largest`; absent where nothing bounds that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decode_tokens_per_s: Option<f64>,
+    /// The context (or the sequences) at which rows are compared: the largest that every row holds that holds anything.
+    pub alike: u64,
+    /// At that.
+    pub alike_tokens_per_s: f64,
 }
 
 /// Cache types × splits of a request's engine on its machine: for each the longest context, or the most sequences
@@ -41,18 +57,35 @@ pub fn choices(request: &Request, model: &ModelSpec, unknown: Unknown) -> Result
     Question::new(request, model)?.choices(unknown == Unknown::Sequences)
 }
 
+/// A row that is not yet compared: where its type stands in the order of quality, and its question.
+struct Row {
+    rank: usize,
+    choice: Choice,
+    request: Request,
+}
+
+impl Row {
+    fn size(&self) -> u64 {
+        self.choice.largest.unwrap_or(u64::MAX)
+    }
+
+    fn rate(&self) -> Option<f64> {
+        self.choice.speed.map(|speed| speed.alike_tokens_per_s)
+    }
+}
+
 impl Question<'_> {
     fn choices(&self, of_sequences: bool) -> Result<Vec<Choice>, PlanError> {
         let splits = self.splits();
         let several = splits.len() > 1;
-        let mut rows: Vec<(usize, Choice)> = Vec::with_capacity(16);
+        let mut rows: Vec<Row> = Vec::with_capacity(16);
         let mut refused = None;
         for (rank, pair) in pairs(self.engine()).into_iter().enumerate() {
             let typed = pair.of(self.request);
             for split in &splits {
-                let shared = if several { self.shared_out(&typed, *split) } else { typed.clone() };
-                match self.choice(pair, shared, several, of_sequences) {
-                    Ok(Some(choice)) => rows.push((rank, choice)),
+                let request = if several { self.shared_out(&typed, *split) } else { typed.clone() };
+                match self.choice(pair, request.clone(), several, of_sequences) {
+                    Ok(Some(choice)) => rows.push(Row { rank, choice, request }),
                     Ok(None) => {}
                     Err(error) => match error.kind {
                         ErrorKind::Invalid | ErrorKind::EngineRefuses | ErrorKind::Overflow => {
@@ -68,6 +101,7 @@ impl Question<'_> {
         if let (true, Some(error)) = (rows.is_empty(), refused) {
             return Err(error);
         }
+        self.time(&mut rows, of_sequences)?;
         Ok(with_front(rows))
     }
 
@@ -100,29 +134,57 @@ impl Question<'_> {
             split: several.then_some(Ranked { tp: ranks.tp, pp: ranks.pp, dp: ranks.dp }),
             largest,
             bound_by: found.map(|(_, bound)| bound),
+            speed: None,
             pareto: false,
             request: held.then(|| Box::new(request)),
         }))
     }
+
+    /// Estimates how fast every row decodes, at its own number and at the largest that all of them hold: a longer context
+    /// is always the slower one, which says nothing about a row.
+    fn time(&self, rows: &mut [Row], of_sequences: bool) -> Result<(), PlanError> {
+        let held = rows.iter().filter_map(|row| row.choice.largest.filter(|n| *n > 0));
+        let Some(alike) = held.min() else { return Ok(()) };
+        for row in rows.iter_mut().filter(|row| row.size() > 0) {
+            let case = row.request.case(&self.model, &self.machine, self.weights.as_ref())?;
+            let case = if of_sequences { case.of_own_length()?.unwrap_or(case) } else { case };
+            let at = |n: u64| {
+                let asked = if of_sequences { case.with_sequences(n) } else { case.with_context(n) };
+                decode_rate(&asked, &self.model, &row.request)
+            };
+            let Some(alike_tokens_per_s) = at(alike)? else { continue };
+            let decode_tokens_per_s = match row.choice.largest {
+                Some(n) if n == alike => Some(alike_tokens_per_s),
+                Some(n) => at(n)?,
+                None => None,
+            };
+            row.choice.speed = Some(ChoiceSpeed { decode_tokens_per_s, alike, alike_tokens_per_s });
+        }
+        Ok(())
+    }
 }
 
-/// Marks the rows that no other row beats: as large and of as good a type, and better in one of both.
-fn with_front(mut rows: Vec<(usize, Choice)>) -> Vec<Choice> {
-    let size = |choice: &Choice| choice.largest.unwrap_or(u64::MAX);
+/// Marks the rows that no other row beats: as large, of as good a type and as fast, and better in one of them. Speeds
+/// count where all rows have one.
+fn with_front(rows: Vec<Row>) -> Vec<Choice> {
+    let timed = rows.iter().all(|row| row.size() == 0 || row.rate().is_some());
+    let rate = |row: &Row| row.rate().filter(|_| timed).unwrap_or(0.0);
     let beaten: Vec<bool> = rows
         .iter()
         .enumerate()
-        .map(|(i, (rank, row))| {
-            rows.iter().enumerate().any(|(j, (other, rival))| {
-                let (as_good, as_large) = (other <= rank, size(rival) >= size(row));
-                let better = other < rank || size(rival) > size(row);
+        .map(|(i, row)| {
+            rows.iter().enumerate().any(|(j, rival)| {
+                let as_good =
+                    rival.rank <= row.rank && rival.size() >= row.size() && rate(rival) >= rate(row);
+                let better = rival.rank < row.rank || rival.size() > row.size() || rate(rival) > rate(row);
                 // Of equal rows the first stands for them.
-                as_good && as_large && (better || j < i)
+                as_good && (better || j < i)
             })
         })
         .collect();
-    for ((_, row), beaten) in rows.iter_mut().zip(beaten) {
-        row.pareto = !beaten && size(row) > 0;
-    }
-    rows.into_iter().map(|(_, row)| row).collect()
+    let marked = rows.into_iter().zip(beaten).map(|(row, beaten)| {
+        let pareto = !beaten && row.size() > 0;
+        Choice { pareto, ..row.choice }
+    });
+    marked.collect()
 }

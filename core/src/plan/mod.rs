@@ -21,6 +21,7 @@ pub use extras::{ExtraShown, Extras};
 pub use hardware::{HardwareEntry, Placement, Reserve, Workload};
 pub use request::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf};
 pub use serving::{LengthShown, ServingShown};
+pub(crate) use speed::decode_rate;
 pub use speed::{RateRange, SpeedShown};
 pub use weights::{WeightsRequest, WeightsShown};
 

@@ -4,7 +4,7 @@ use super::request::Request;
 use super::weights::WeightsRequest;
 use crate::engine::llama_cpp::FlashAttn;
 use crate::engine::{Engine, Reservation};
-use crate::error::PlanError;
+use crate::error::{ErrorKind, PlanError};
 use crate::explain::Basis;
 use crate::hardware::SpeedClass;
 use crate::placement::{Bill, Case, Reads};
@@ -72,6 +72,25 @@ pub(super) enum Answer {
     /// Not asked for: no hardware or no weights.
     NotAsked,
     Unknown(Cow<'static, str>),
+}
+
+/// Tokens per second that a case decodes, all sequences together; `None` where that is not known, or the engine does
+/// not start with it.
+pub(crate) fn decode_rate(
+    case: &Case<'_>,
+    model: &ModelSpec,
+    request: &Request,
+) -> Result<Option<f64>, PlanError> {
+    let reservation = match case.reserve() {
+        Ok(reservation) => reservation,
+        // Some engines abort on single numbers below one that they take.
+        Err(error) if error.kind == ErrorKind::EngineRefuses => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(match speed(case, model, request, &reservation, &case.bill(&reservation)?)? {
+        Answer::Known(speed) => Some(speed.decode_tokens_per_s),
+        Answer::NotAsked | Answer::Unknown(_) => None,
+    })
 }
 
 /// The speed of a placed reservation.

@@ -206,40 +206,87 @@ fn table(out: &mut String, unknown: Unknown, rows: &[Choice]) {
     }
     let measured = rows.iter().any(|row| row.cache.quality.is_some());
     let split = rows.iter().any(|row| row.split.is_some());
-    let number = if unknown == Unknown::Sequences { "sequences" } else { "longest context" };
+    let sequences = unknown == Unknown::Sequences;
+    let number = if sequences { "sequences" } else { "context" };
+    let timed = rows.iter().any(|row| row.speed.is_some_and(|speed| speed.decode_tokens_per_s.is_some()));
+    let alike = rows.iter().find_map(|row| row.speed.map(|speed| speed.alike));
+    let at = alike.map_or_else(String::new, |n| match (sequences, n) {
+        (true, 1) => "with 1".to_owned(),
+        (true, n) => format!("with {}", grouped(n)),
+        (false, n) => format!("at {}", grouped(n)),
+    });
     let shown = [
         ("", Align::Left, true),
         ("cache", Align::Left, true),
         ("KL", Align::Right, measured),
-        ("split", Align::Left, split),
+        ("tp × pp", Align::Left, split),
         (number, Align::Right, true),
-        ("", Align::Left, true),
+        ("tokens/s", Align::Right, timed),
+        (at.as_str(), Align::Right, alike.is_some()),
+        ("bound by", Align::Left, true),
     ];
     let columns: Vec<(&str, Align)> =
         shown.iter().filter(|(_, _, on)| *on).map(|(name, align, _)| (*name, *align)).collect();
     let mut table = Table::new(&columns);
     for row in rows {
-        let at = row.split.map_or_else(String::new, |s| format!("tp {} pp {}", s.tp, s.pp));
+        let at = row.split.map_or_else(String::new, |s| format!("{} × {}", s.tp, s.pp));
         let bound = match (row.largest, row.bound_by) {
             (Some(0), _) => "nothing fits",
-            (_, Some(BoundBy::Model)) => "the model\u{2019}s limit",
-            (_, Some(BoundBy::Engine)) => "the engine\u{2019}s limit",
-            (_, Some(BoundBy::Memory) | None) => "",
+            (_, Some(BoundBy::Model)) => "model",
+            (_, Some(BoundBy::Engine)) => "engine",
+            (_, Some(BoundBy::Memory)) => "memory",
+            (_, None) => "",
         };
+        let rate = |rate: Option<f64>| rate.map_or_else(String::new, three_digits);
         let cells = [
             if row.pareto { "*" } else { "" }.to_owned(),
             names(&row.cache),
             row.cache.quality.as_ref().map_or_else(String::new, |q| kld(q.mean_kld)),
             at,
             row.largest.map_or_else(|| "unbounded".to_owned(), grouped),
+            rate(row.speed.and_then(|speed| speed.decode_tokens_per_s)),
+            rate(row.speed.map(|speed| speed.alike_tokens_per_s)),
             bound.to_owned(),
         ];
         table.row(cells.into_iter().zip(&shown).filter(|(_, (_, _, on))| *on).map(|(cell, _)| cell));
     }
     let _ = write!(out, "\n{}", table.render());
-    let _ = writeln!(out, "\n  {DIM}*  no other row has a better type and as large a number{DIM:#}");
+    let better = match alike {
+        None => "no other row has a better type and as large a number".to_owned(),
+        Some(_) => format!("no other row has as good a type, as large a number and as many tokens/s {at}"),
+    };
+    let _ = writeln!(out, "\n  {DIM}{}{DIM:#}", format_args!("*  {}", wrapped(&better, 5)));
+    if alike.is_some() {
+        let note = format!(
+            "tokens/s: estimated, all sequences together, the cache full; {at}: the same where all rows are alike"
+        );
+        let _ = writeln!(out, "  {DIM}{}{DIM:#}", wrapped(&note, 2));
+    }
     if measured {
         let note = "KL: divergence from an f16 cache, nats a token, measured on SmolLM2-135M; the order carries over, the size may not";
         let _ = writeln!(out, "  {DIM}{}{DIM:#}", wrapped(note, 2));
+    }
+}
+
+/// An estimated rate in three digits: `~57.3`, `~1,230`.
+fn three_digits(rate: f64) -> String {
+    if rate < 99.95 {
+        let digits = if rate < 9.995 { 2 } else { 1 };
+        return format!("~{rate:.digits$}");
+    }
+    // Rounded by its decimal form: 1.23e3.
+    let rounded = format!("{rate:.2e}").parse::<f64>().unwrap_or(rate);
+    let whole = format!("{rounded:.0}");
+    format!("~{}", whole.parse().map_or(whole, grouped))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimated_rate_has_three_digits() {
+        let shown = [0.512, 9.996, 57.34, 99.96, 999.6, 1_234.0, 45_678.0].map(three_digits);
+        assert_eq!(shown, ["~0.51", "~10.0", "~57.3", "~100", "~1,000", "~1,230", "~45,700"]);
     }
 }
