@@ -3,16 +3,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { withPage } from "./planner-page.mjs";
+import { paste, withPage } from "./planner-page.mjs";
 
 const log = (name) => readFile(new URL(`../../tests/data/logs/${name}`, import.meta.url), "utf8");
-
-const paste = (page, text) =>
-  page.evaluate((text) => {
-    const data = new DataTransfer();
-    data.setData("text/plain", text);
-    document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
-  }, text);
 
 const number = (text) => Number(text.replaceAll(/[^0-9]/g, ""));
 

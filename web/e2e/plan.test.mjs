@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ready, withPage } from "./planner-page.mjs";
+import { paste, ready, withPage } from "./planner-page.mjs";
 
 // Qwen3.6-27B under llama.cpp: 16 full layers x 131,072 cells x 4 heads x 256 x 2 bytes, K and V, and 48 states of
 // 3,268,608 bytes, as its own log prints them.
@@ -147,14 +147,45 @@ test("a GGUF larger than any memory gives its header, and a broken one its error
 
 test("a pasted command line is taken flag by flag", async () => {
   await withPage({}, async ({ page, plan }) => {
-    await page.evaluate((text) => {
-      const data = new DataTransfer();
-      data.setData("text/plain", text);
-      document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
-    }, "llama-server -m Qwen3-8B-Q4_K_M.gguf -c 32768 -np 1 --port 8080");
+    await paste(page, "llama-server -m Qwen3-8B-Q4_K_M.gguf -c 32768 -np 1 --port 8080");
+    await page.locator(".received").waitFor();
     // 36 layers x 32,768 cells x 8 heads x 128 x 2 bytes, K and V.
     assert.equal(await plan.bytes("reserved"), 4_831_838_208);
     assert.match(await page.locator(".received").textContent(), /--port/);
+  });
+});
+
+test("what reads files is loaded when there is something to read, and what cannot be loaded is asked for again", async () => {
+  await withPage({ options: { serviceWorkers: "block" } }, async ({ page, context, plan, requests }) => {
+    const loads = () => requests.filter((path) => /intake/.test(path)).length;
+    assert.equal(loads(), 0, "the first load is without it");
+    await context.route("**/intake-*.wasm", (route) => route.abort());
+    await paste(page, JSON.stringify(CONFIG));
+    await page.waitForFunction(() => /check the network/.test(document.querySelector(".last").textContent));
+    assert.equal(await plan.bytes("reserved"), EXAMPLE, "what was set stays");
+    await context.unroute("**/intake-*.wasm");
+    await paste(page, JSON.stringify(CONFIG));
+    await page.waitForFunction((bytes) => Number(document.querySelector("[data-fact=reserved]").dataset.bytes) === bytes, CONFIG_AT_128K);
+    assert.ok(loads() > 0);
+  });
+});
+
+test("a link to a publisher's config opens on its plan, and back and forward walk past it", async () => {
+  await withPage({}, async ({ page, context, plan, complaints }) => {
+    await paste(page, JSON.stringify(CONFIG));
+    const reserved = (bytes) => (tab) =>
+      tab.waitForFunction((bytes) => Number(document.querySelector("[data-fact=reserved]").dataset.bytes) === bytes, bytes);
+    await reserved(CONFIG_AT_128K)(page);
+    const second = await context.newPage();
+    await second.goto(await page.evaluate(() => location.href));
+    await ready(second);
+    assert.equal(Number(await second.locator("[data-fact=reserved]").getAttribute("data-bytes")), CONFIG_AT_128K);
+    assert.doesNotMatch(await second.locator("#verdict").textContent(), /UNKNOWN/);
+    await page.goBack();
+    await reserved(EXAMPLE)(page);
+    await page.goForward();
+    await reserved(CONFIG_AT_128K)(page);
+    assert.deepEqual(complaints, []);
   });
 });
 
@@ -182,6 +213,8 @@ test("the page works without a network once it was open", async () => {
     assert.equal(await plan.bytes("reserved"), EXAMPLE);
     await plan.set("context", "64k");
     assert.equal(await plan.bytes("reserved"), EXAMPLE - 65_536 * 65_536);
+    await paste(page, JSON.stringify(CONFIG));
+    await page.waitForFunction((bytes) => Number(document.querySelector("[data-fact=reserved]").dataset.bytes) === bytes, CONFIG_AT_128K / 2);
   });
 });
 
@@ -224,6 +257,19 @@ test("nothing in either theme, on any screen or width, is in the way of anyone",
     });
   }
 });
+
+/** A config as its publisher writes it, of 4 layers with 2 heads of 64. */
+const CONFIG = {
+  model_type: "llama",
+  num_hidden_layers: 4,
+  hidden_size: 512,
+  intermediate_size: 1024,
+  num_attention_heads: 8,
+  num_key_value_heads: 2,
+  vocab_size: 32_000,
+  max_position_embeddings: 131_072,
+};
+const CONFIG_AT_128K = 4 * 131_072 * 2 * 64 * 2 * 2;
 
 /** A state as a link writes it. */
 const link = ({ model, context, engine, sequences, cache }) => {

@@ -61,6 +61,14 @@ export const withPage = async ({ adapter = true, worker, line = "", options = {}
 /** Waits until the planner draws. */
 export const ready = (page) => page.waitForSelector("html[data-ready] [data-fact=needed]");
 
+/** Pastes a text into the page, not into a field. */
+export const paste = (page, text) =>
+  page.evaluate((text) => {
+    const data = new DataTransfer();
+    data.setData("text/plain", text);
+    document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+  }, text);
+
 const planOf = (page) => ({
   /** The exact bytes of a figure: needed, reserved, padding, pool left. */
   bytes: (name) => page.locator(`[data-fact="${name}"]`).getAttribute("data-bytes").then(Number),

@@ -1,8 +1,8 @@
 //! The URL is the state: behind the `#`, so that no server ever sees it. Plans are steps of the browser's history;
 //! sliders on their way and what is merely looked at are not.
 
-use crate::first;
 use crate::store::{Store, said};
+use crate::{first, intake};
 use kvplan_core::plan::Request;
 use kvplan_core::planner::{Field, Planner, State, link};
 use leptos::prelude::*;
@@ -32,7 +32,8 @@ pub(crate) fn of(planner: &Planner) -> String {
     format!("{base}#{}", link::write(planner))
 }
 
-fn line() -> Option<String> {
+/// The state in the address, where there is one.
+pub(crate) fn line() -> Option<String> {
     let hash = window().location().hash().ok()?;
     let line = hash.trim_start_matches('#');
     (!line.is_empty()).then(|| line.to_owned())
@@ -60,16 +61,26 @@ pub(crate) fn follow(store: Store) {
         now
     });
     let back = window_event_listener(leptos::ev::popstate, move |_| {
-        let state = match line() {
-            None => Ok((first::state(), None)),
-            Some(line) => link::read(&line).map(|opened| (opened.state, noted(&opened.changes))),
-        };
-        match state {
-            Ok((state, note)) => open(store, state, note, arriving),
-            Err(error) => store.notice.set(Some(format!("The link could not be read: {}.", said(&error)))),
-        }
+        leptos::task::spawn_local(async move {
+            if let Some(line) = line() {
+                intake::prepare(&line).await;
+            }
+            walk(store, arriving);
+        });
     });
     on_cleanup(move || back.remove());
+}
+
+/// Opens what the address says by now.
+fn walk(store: Store, arriving: StoredValue<bool>) {
+    let state = match line() {
+        None => Ok((first::state(), None)),
+        Some(line) => link::read(&line).map(|opened| (opened.state, noted(&opened.changes))),
+    };
+    match state {
+        Ok((state, note)) => open(store, state, note, arriving),
+        Err(error) => store.notice.set(Some(format!("The link could not be read: {}.", said(&error)))),
+    }
 }
 
 /// What makes a step: the request, plan A, the number kept at its largest.

@@ -2,20 +2,20 @@
 //!
 //! - [`chart`]: bytes against context, drawn on a canvas or as SVG.
 //! - [`first`]: what the page opens on.
-//! - [`taken`]: what was dropped or pasted, told apart.
 //!
-//! Those three know no browser and are tested without one. The rest is the page, compiled for wasm only: `store` holds the
+//! Those two know no browser and are tested without one. The rest is the page, compiled for wasm only: `store` holds the
 //! planner and what follows from it, `input` sets, `panel` shows, `address` keeps the URL, `receive` takes files and
-//! clipboards, `save` gives files, `theme` is light or dark.
+//! clipboards, `intake` has them read by a module of its own, `save` gives files, `theme` is light or dark.
 
 pub mod chart;
 pub mod first;
-pub mod taken;
 
 #[cfg(target_arch = "wasm32")]
 mod address;
 #[cfg(target_arch = "wasm32")]
 mod input;
+#[cfg(target_arch = "wasm32")]
+mod intake;
 #[cfg(target_arch = "wasm32")]
 mod page;
 #[cfg(target_arch = "wasm32")]
@@ -29,9 +29,14 @@ mod store;
 #[cfg(target_arch = "wasm32")]
 mod theme;
 
-/// Puts the planner into the page's `#planner`; the glue calls it when the module is loaded.
+/// Puts the planner into the page's `#planner`. `read` is asked what a text or a file is: `read("text", string)` and
+/// `read("file", File)` promise the answer of the module `kvplan-web-intake`.
 #[cfg(target_arch = "wasm32")]
-#[wasm_bindgen::prelude::wasm_bindgen(start)]
-pub fn start() {
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub async fn open(read: js_sys::Function) {
+    intake::ask_by(read);
+    if let Some(line) = address::line() {
+        intake::prepare(&line).await;
+    }
     page::mount();
 }

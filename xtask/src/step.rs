@@ -21,7 +21,8 @@ pub(crate) enum Step {
 }
 
 /// The packages that must build for the browser.
-const WASM_PACKAGES: [&str; 4] = ["kvplan-core", "kvplan-kernels", "kvplan-web", "kvplan-web-proof"];
+const WASM_PACKAGES: [&str; 5] =
+    ["kvplan-core", "kvplan-kernels", "kvplan-web", "kvplan-web-intake", "kvplan-web-proof"];
 
 impl Step {
     /// The name `--only` takes.

@@ -27,8 +27,7 @@ pub use weights::{WeightsRequest, WeightsShown};
 
 use crate::error::PlanError;
 use crate::placement::Machine;
-use crate::spec::gguf::{Metadata, spec_file};
-use crate::spec::{ModelSpec, catalog, hf};
+use crate::spec::{ModelSpec, catalog, foreign};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -141,11 +140,7 @@ pub fn resolve_model(model: &ModelRef) -> Result<Cow<'static, ModelSpec>, PlanEr
                     .map_err(|e| json_error("model.spec", value, &e))?;
             ModelSpec::try_from(record).map(Cow::Owned).map_err(|e| e.within("model.spec"))
         }
-        ModelRef::Hf(config) => hf::import(config).map(Cow::Owned).map_err(|e| e.within("model.hf")),
-        ModelRef::Gguf(map) => {
-            let spec = Metadata::from_json(map).map_err(PlanError::from).and_then(|meta| spec_file(&meta));
-            spec.and_then(ModelSpec::try_from).map(Cow::Owned).map_err(|e| e.within("model.gguf"))
-        }
+        ModelRef::Hf(_) | ModelRef::Gguf(_) => foreign::model(model).map(Cow::Owned),
     }
 }
 

@@ -8,6 +8,7 @@
 //! - `catalog`: the specs shipped with the program, found by id or alias;
 //! - `compress`: layer lists as few runs;
 //! - `file`: the spec record and its layer runs;
+//! - `foreign`: models in publishers' own forms, imported here or understood elsewhere;
 //! - `hf`: a publisher's `config.json`;
 //! - `layer`: the mixers a layer can be made of, in the publisher's own dimensions;
 //! - `shape`: the weight tensors, names and dimensions;
@@ -17,6 +18,7 @@
 pub mod catalog;
 mod compress;
 pub mod file;
+pub mod foreign;
 pub mod gguf;
 pub mod hf;
 pub mod json;

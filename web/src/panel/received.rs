@@ -1,8 +1,7 @@
 //! What a pasted command line or log said: what was taken, what was left and why, printed beside predicted.
 
 use crate::receive::{Inbox, Received};
-use kvplan_core::launch::Reading;
-use kvplan_core::reconcile::{Reconciliation, Verdict};
+use kvplan_web_intake::answer::{Command, Flag, Log};
 use leptos::prelude::*;
 
 /// The panel, where something was received.
@@ -11,8 +10,8 @@ pub(crate) fn received(inbox: Inbox) -> AnyView {
     (move || {
         shown.get().map(|received| {
             let inner = match received {
-                Received::Command(reading) => command(*reading),
-                Received::Log(found) => log(*found),
+                Received::Command(shown) => command(shown),
+                Received::Log(shown) => log(shown),
             };
             view! {
                 <section class="received" aria-label="What was pasted">
@@ -25,45 +24,48 @@ pub(crate) fn received(inbox: Inbox) -> AnyView {
     .into_any()
 }
 
-fn command(reading: Reading) -> AnyView {
-    let taken = reading.taken.into_iter().map(|taken| {
-        view! { <li><code>{taken.flag} " " {taken.value}</code> " → " {taken.field}</li> }
-    });
-    let ignored = reading.ignored.into_iter().map(|ignored| {
-        view! { <li><code>{ignored.flag} " " {ignored.value}</code> " " {ignored.says.into_owned()}</li> }
-    });
+fn command(command: Command) -> AnyView {
+    let flags = |flags: Vec<Flag>, between: &'static str| {
+        flags
+            .into_iter()
+            .map(move |flag| view! { <li><code>{flag.written}</code> {between} {flag.says}</li> })
+            .collect_view()
+    };
     view! {
-        <h2>{reading.program}</h2>
+        <h2>{command.program}</h2>
         <div class="columns">
             <div>
                 <h3>"taken"</h3>
-                <ul>{taken.collect_view()}</ul>
+                <ul>{flags(command.taken, " → ")}</ul>
             </div>
             <div>
                 <h3>"left"</h3>
-                <ul>{ignored.collect_view()}</ul>
+                <ul>{flags(command.left, " ")}</ul>
             </div>
         </div>
-        <ul class="quiet">{reading.notes.into_iter().map(|note| view! { <li>{note.into_owned()}</li> }).collect_view()}</ul>
+        {notes(command.notes)}
     }
     .into_any()
 }
 
-fn log(found: Reconciliation) -> AnyView {
-    let rows = found.lines.into_iter().map(|line| {
-        let verdict: &'static str = line.verdict.into();
-        let differs = line.verdict == Verdict::Differs;
+fn notes(notes: Vec<String>) -> AnyView {
+    view! { <ul class="quiet">{notes.into_iter().map(|note| view! { <li>{note}</li> }).collect_view()}</ul> }
+        .into_any()
+}
+
+fn log(log: Log) -> AnyView {
+    let rows = log.figures.into_iter().map(|line| {
         view! {
             <tr>
                 <th scope="row">{line.figure}</th>
                 <td class="number">{line.printed}</td>
-                <td class="number">{line.planned.unwrap_or_default()}</td>
-                <td class:over=differs>{verdict} " " <span class="quiet">{line.says.map(std::borrow::Cow::into_owned)}</span></td>
+                <td class="number">{line.planned}</td>
+                <td class:over=line.differs>{line.verdict} " " <span class="quiet">{line.says}</span></td>
             </tr>
         }
     });
     view! {
-        <h2>{format!("{} on {}", found.model, found.program.unwrap_or(found.engine.as_str()))}</h2>
+        <h2>{format!("{} on {}", log.model, log.program)}</h2>
         <div class="wide" tabindex="0" role="region" aria-label="Printed beside predicted">
             <table>
                 <thead>
@@ -77,7 +79,7 @@ fn log(found: Reconciliation) -> AnyView {
                 <tbody>{rows.collect_view()}</tbody>
             </table>
         </div>
-        <ul class="quiet">{found.notes.into_iter().map(|note| view! { <li>{note.into_owned()}</li> }).collect_view()}</ul>
+        {notes(log.notes)}
     }
     .into_any()
 }

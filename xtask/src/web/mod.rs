@@ -1,10 +1,11 @@
 //! `cargo xtask web`: the browser planner as a folder of files that any static host can serve, `web/dist`.
 //!
-//! - `module`: compiles the two wasm modules and makes their JavaScript glue: `planner`, loaded with the page, and
-//!   `proof`, loaded by a worker when someone asks for the proof (it carries the kernels and wgpu);
+//! - `module`: compiles the three wasm modules and makes their JavaScript glue: `planner`, loaded with the page; `intake`,
+//!   loaded when something is dropped or pasted (it carries the importers); and `proof`, loaded by a worker when someone
+//!   asks for the proof (it carries the kernels and wgpu);
 //! - `page`: resolves the references between files, names each after its content, so that a browser may keep it for ever;
 //! - `packed`: brotli and gzip twins of every file, for servers that send them as they are;
-//! - `budget`: what the first load and the proof may weigh;
+//! - `budget`: what the first load and what follows may weigh;
 //! - `serve`: `cargo xtask serve`, with the headers a host should send.
 
 mod budget;
@@ -51,7 +52,7 @@ pub(crate) fn build() -> Result<()> {
     let mut sources = module::build()?;
     sources.extend(read_page(Path::new(PAGE))?);
     let values = BTreeMap::from([("content-security-policy", POLICY)]);
-    let placed = page::place(&sources, &values, budget::is_proof)?;
+    let placed = page::place(&sources, &values, budget::is_kept_when_used)?;
     let packed = packed::all(&placed)?;
     write(Path::new(DIST), &packed)?;
     budget::check(&packed)

@@ -22,8 +22,9 @@ struct Module {
     file: &'static str,
 }
 
-const MODULES: [Module; 2] = [
+const MODULES: [Module; 3] = [
     Module { name: "planner", package: "kvplan-web", file: "kvplan_web.wasm" },
+    Module { name: "intake", package: "kvplan-web-intake", file: "kvplan_web_intake.wasm" },
     Module { name: "proof", package: "kvplan-web-proof", file: "kvplan_web_proof.wasm" },
 ];
 
@@ -37,12 +38,11 @@ const OLDEST_OPTIMIZER: u32 = 120;
 /// Compiles every module; the result holds `NAME.js` and `NAME.wasm` of each.
 pub(super) fn build() -> Result<Sources> {
     let toolchain = wasm::present()?;
-    let mut command = toolchain.cargo("build");
-    command.args(["--locked", "--profile", PROFILE]);
+    // One after the other: built together, each would get the features that another asks of what they share.
     for module in &MODULES {
-        command.args(["--package", module.package]);
+        let mut command = toolchain.cargo("build");
+        run(command.args(["--locked", "--profile", PROFILE, "--package", module.package]))?;
     }
-    run(&mut command)?;
     let folder = target_folder()?.join(wasm::TARGET).join(PROFILE);
     let optimizer = optimizer();
     match &optimizer {

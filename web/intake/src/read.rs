@@ -1,42 +1,42 @@
 //! What was dropped or pasted: told apart by its content, turned into something the planner can take. Nothing is opened
 //! here; a file comes as its first bytes.
 
+use crate::answer::{
+    Answer, Answered, Command, Flag, Log, Printed, Taken, foreign_models, foreign_models_of,
+};
 use kvplan_core::error::PlanError;
 use kvplan_core::launch::{self, Reading};
 use kvplan_core::plan::{ModelRef, Request};
-use kvplan_core::planner::link::{self, Opened};
-use kvplan_core::reconcile::{Given, Reconciliation, reconcile};
+use kvplan_core::planner::link;
+use kvplan_core::reconcile::{Given, Reconciliation, Verdict, reconcile};
+use kvplan_core::spec::foreign::{self, Understood};
 use kvplan_core::spec::gguf::{self, Fault};
 use kvplan_core::spec::safetensors::{self, SafetensorsError};
 use kvplan_core::spec::source::Prefix;
 use kvplan_core::spec::{ModelSpec, SpecFile, catalog, json};
 use kvplan_core::unit::{parse_bytes, parse_tokens};
 use serde_json::Value;
+use std::borrow::Cow;
 
-/// Something that was understood.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Taken {
-    /// A model, and the bytes of its weights where the file holds them.
-    Model {
-        /// The model.
-        model: ModelRef,
-        /// Its tensors' bytes.
-        weights: Option<u64>,
-    },
-    /// Weights without their layers.
-    Weights(u64),
-    /// A command line.
-    Command(Box<Reading>),
-    /// A start-up log.
-    Log(Box<Reconciliation>),
-    /// A shared state.
-    Link(Box<Opened>),
-    /// A whole request.
-    Request(Box<Request>),
-    /// A number of tokens.
-    Tokens(u64),
-    /// A number of bytes.
-    Bytes(u64),
+/// What was taken, with every model in it that the planner's module cannot import.
+///
+/// # Errors
+/// As [`text`] and [`file`].
+pub fn answered(taken: Result<Taken, PlanError>) -> Answered {
+    let taken = taken?;
+    let models = match &taken {
+        Taken::Model { model, .. } => foreign::understand(model).into_iter().collect(),
+        Taken::Command { request, .. } | Taken::Log { request, .. } | Taken::Request(request) => {
+            understood(foreign_models(request))
+        }
+        Taken::Link(line) => understood(foreign_models_of(&link::read(line)?.state)),
+        Taken::Weights(_) | Taken::Tokens(_) | Taken::Bytes(_) => Vec::new(),
+    };
+    Ok(Answer { taken, models })
+}
+
+fn understood<'a>(models: impl Iterator<Item = &'a ModelRef>) -> Vec<Understood> {
+    models.filter_map(foreign::understand).collect()
 }
 
 /// What pasted text, or a text file, is.
@@ -49,7 +49,7 @@ pub fn text(text: &str) -> Result<Taken, PlanError> {
         return json::parse(trimmed.as_bytes()).map_err(PlanError::from).and_then(of_json);
     }
     if let Some(line) = link_in(trimmed) {
-        return link::read(line).map(|opened| Taken::Link(Box::new(opened)));
+        return link::read(line).map(|_| Taken::Link(line.to_owned()));
     }
     if !trimmed.contains('\n') {
         if let Ok(tokens) = parse_tokens(trimmed) {
@@ -63,9 +63,9 @@ pub fn text(text: &str) -> Result<Taken, PlanError> {
         }
     }
     if let Ok(found) = reconcile(trimmed, &Given::default()) {
-        return Ok(Taken::Log(Box::new(found)));
+        return Ok(log(found));
     }
-    launch::read(trimmed).map(|reading| Taken::Command(Box::new(reading))).map_err(|error| {
+    launch::read(trimmed).map(command).map_err(|error| {
         if STARTS.iter().any(|start| trimmed.contains(start)) {
             return error;
         }
@@ -73,6 +73,46 @@ pub fn text(text: &str) -> Result<Taken, PlanError> {
                        engine's start-up log, a link of this page, 128k or 24 GB are";
         PlanError::invalid("", message)
     })
+}
+
+fn command(reading: Reading) -> Taken {
+    let written = |flag: &str, value: Option<&String>| match value {
+        Some(value) => format!("{flag} {value}"),
+        None => flag.to_owned(),
+    };
+    let taken = reading
+        .taken
+        .iter()
+        .map(|it| Flag { written: written(&it.flag, it.value.as_ref()), says: it.field.clone() });
+    let left = reading
+        .ignored
+        .iter()
+        .map(|it| Flag { written: written(&it.flag, it.value.as_ref()), says: it.says.clone().into_owned() });
+    let shown = Command {
+        taken: taken.collect(),
+        left: left.collect(),
+        program: reading.program,
+        notes: reading.notes.into_iter().map(Cow::into_owned).collect(),
+    };
+    Taken::Command { request: Box::new(reading.request), shown }
+}
+
+fn log(found: Reconciliation) -> Taken {
+    let figures = found.lines.into_iter().map(|line| Printed {
+        figure: line.figure,
+        printed: line.printed,
+        planned: line.planned.unwrap_or_default(),
+        verdict: <&str>::from(line.verdict).to_owned(),
+        says: line.says.map(Cow::into_owned).unwrap_or_default(),
+        differs: line.verdict == Verdict::Differs,
+    });
+    let shown = Log {
+        figures: figures.collect(),
+        program: found.program.unwrap_or(found.engine.as_str()).to_owned(),
+        model: found.model,
+        notes: found.notes.into_iter().map(Cow::into_owned).collect(),
+    };
+    Taken::Log { request: Box::new(found.request), shown }
 }
 
 /// Programs whose command lines are read: text that names one failed as such.

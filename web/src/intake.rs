@@ -1,0 +1,68 @@
+//! What reads files, logs and command lines and imports models is a module of its own, which the page loads the first
+//! time it is asked something.
+
+use js_sys::{Function, Promise};
+use kvplan_core::error::PlanError;
+use kvplan_core::planner::link;
+use kvplan_core::spec::foreign;
+use kvplan_web_intake::answer::{Answered, Taken, foreign_models_of};
+use serde_json::Value;
+use std::cell::OnceCell;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::File;
+
+thread_local! {
+    static READ: OnceCell<Function> = const { OnceCell::new() };
+}
+
+/// Sets the page's function that loads the module and asks it.
+pub(crate) fn ask_by(read: Function) {
+    READ.with(|cell| {
+        cell.get_or_init(|| read);
+    });
+}
+
+/// What a text is.
+pub(crate) async fn text(text: &str) -> Result<Taken, PlanError> {
+    taken("text", &JsValue::from_str(text)).await
+}
+
+/// What a file is.
+pub(crate) async fn file(file: &File) -> Result<Taken, PlanError> {
+    taken("file", file).await
+}
+
+/// Has the models of a state understood that this module cannot import, so that the state can be opened. What cannot be
+/// had is said by the plan.
+pub(crate) async fn prepare(line: &str) {
+    let Ok(opened) = link::read(line) else { return };
+    if foreign_models_of(&opened.state).any(|model| foreign::learned(model).is_none()) {
+        let _said_by_the_plan = text(line).await;
+    }
+}
+
+async fn taken(ask: &str, given: &JsValue) -> Result<Taken, PlanError> {
+    let unread = |_| {
+        let message = "the part of the page that reads files and texts could not be loaded or failed: check the \
+                       network, then give it again";
+        PlanError::invalid("", message)
+    };
+    let asked = READ.with(|cell| {
+        let read = cell.get().ok_or(JsValue::NULL)?;
+        read.call2(&JsValue::NULL, &JsValue::from_str(ask), given)
+    });
+    let answer = JsFuture::from(Promise::resolve(&asked.map_err(unread)?)).await.map_err(unread)?;
+    let answer = understood(&answer.as_string().unwrap_or_default())?;
+    for model in answer.models {
+        foreign::learn(model);
+    }
+    Ok(answer.taken)
+}
+
+fn understood(text: &str) -> Answered {
+    let unread = |message: String| PlanError::invalid("", message);
+    let value: Value = serde_json::from_str(text).map_err(|error| unread(error.to_string()))?;
+    // The way requests are read everywhere here: no second copy of that code.
+    serde_path_to_error::deserialize::<_, Answered>(&value).map_err(|error| unread(error.to_string()))?
+}
