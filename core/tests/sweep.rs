@@ -1,6 +1,7 @@
 //! Lines that stand for many requests: what varies, in which order, and that every point is a request of its own.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a line that cannot be read has failed")]
 
+use kvplan_core::plan::{Detail, Memo};
 use kvplan_core::sweep::Sweep;
 use proptest::prelude::*;
 use rstest::rstest;
@@ -144,4 +145,36 @@ proptest! {
             }
         }
     }
+}
+
+/// Everything that a memo keeps, varied against everything that it does not.
+#[rstest]
+#[case(json!({ "model": ["qwen3-8b", "deepseek-v3"], "cache": { "kv": [null, "q8_0", "fp8_e4m3"] },
+    "engine": [{ "name": "llama.cpp" }, { "name": "vllm" }, { "name": "llama.cpp", "flash_attn": "off" }, null],
+    "weights": [{ "format": "bf16" }, { "format": "Q8_0" }, { "bytes": 9_000_000_000u64 }, null],
+    "hardware": [[{ "device": "rtx-5090" }], [{ "device": "h200-sxm-141gb", "count": 2 }], []],
+    "sequences": [1, 2, 8], "context": [4096, 32_768] }))]
+#[case(json!({ "model": ["qwen3-8b", "deepseek-v3"], "engine": [{ "name": "llama.cpp" }, null], "context": 4096,
+    "weights": { "format": "Q8_0" }, "hardware": [{ "device": "rtx-5090" }], "mtp": [0, 1],
+    "what_if": [null, { "projections": "k=v" }, { "projections": "q=k=v" }], "reserve": [{}, { "in_use_bytes": 7 }],
+    "extras": [null, { "draft": "qwen3-0.6b" }, { "draft": "qwen3-0.6b", "draft_weights": { "format": "Q8_0" } },
+               { "draft": "llama-3.2-1b", "draft_cache": { "kv": "q8_0" } }, { "lora_bytes": 7 }, { "draft": "none" }] }))]
+#[case(json!({ "model": [{ "spec": { "layers": [{ "count": 4, "kind": "full", "kv_heads": 2, "k_dim": 64, "v_dim": 64 }] } }, "llama-3.1-8b",
+                         { "spec": { "layers": [{ "count": 4, "kind": "full", "kv_heads": 4, "k_dim": 64, "v_dim": 64 }] } }, { "spec": {} }],
+    "weights": { "bytes": [1_000_000, 2_000_000] }, "hardware": [{ "device": "rtx-5090" }], "context": [1, 300] }))]
+fn a_memo_changes_no_answer(#[case] line: Value) {
+    let sweep = sweep(&line.to_string());
+    let detail = Detail { max_context: false };
+    let (mut memo, mut planned) = (Memo::of_many(), 0);
+    // In order, and then in steps that meet none of the last points again.
+    let (n, step) = (sweep.len(), 61);
+    for point in (0..n).chain((0..n).map(|i| i * step % n)) {
+        let (mut request, mut with, mut without) = (Vec::new(), Vec::new(), Vec::new());
+        sweep.request_into(point, &mut request);
+        memo.answer_into(&request, detail, &mut with);
+        Memo::default().answer_into(&request, detail, &mut without);
+        assert_eq!(with, without, "{}", String::from_utf8_lossy(&request));
+        planned += u64::from(!with.starts_with(br#"{"error"#));
+    }
+    assert!(planned > n / 2, "{planned} of {} points planned", 2 * n);
 }

@@ -5,7 +5,7 @@ use super::types::{Pair, chosen, pairs};
 use super::{Question, Unknown};
 use crate::error::{ErrorKind, PlanError};
 use crate::placement::{BoundBy, Case};
-use crate::plan::{Request, decode_rate};
+use crate::plan::{Memo, Request, decode_rate};
 use crate::spec::ModelSpec;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -145,12 +145,13 @@ impl Question<'_> {
     fn time(&self, rows: &mut [Row], of_sequences: bool) -> Result<(), PlanError> {
         let held = rows.iter().filter_map(|row| row.choice.largest.filter(|n| *n > 0));
         let Some(alike) = held.min() else { return Ok(()) };
+        let mut memo = Memo::of_many();
         for row in rows.iter_mut().filter(|row| row.size() > 0) {
             let case = row.request.case(&self.model, &self.machine, self.weights.as_ref())?;
             let case = if of_sequences { case.of_own_length()?.unwrap_or(case) } else { case };
-            let at = |n: u64| {
+            let mut at = |n: u64| {
                 let asked = if of_sequences { case.with_sequences(n) } else { case.with_context(n) };
-                decode_rate(&asked, &self.model, &row.request)
+                decode_rate(&asked, &self.model, &row.request, &mut memo)
             };
             let Some(alike_tokens_per_s) = at(alike)? else { continue };
             let decode_tokens_per_s = match row.choice.largest {

@@ -129,8 +129,8 @@ impl<'a> Case<'a> {
 
     /// The same question with other tenants on the machine.
     #[must_use]
-    pub(crate) fn beside_tenants(self, tenants: Option<Tenants>) -> Self {
-        Self { tenants: tenants.map(Arc::new), ..self }
+    pub(crate) fn beside_tenants(self, tenants: Option<Arc<Tenants>>) -> Self {
+        Self { tenants, ..self }
     }
 
     /// The same engine's question about another model on the same machine, with nothing beside it.

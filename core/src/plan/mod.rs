@@ -7,6 +7,7 @@ mod answer;
 mod decimal;
 mod extras;
 mod hardware;
+mod memo;
 mod object;
 mod placed;
 mod request;
@@ -19,6 +20,7 @@ pub use decimal::Decimal;
 pub(crate) use decimal::gcd;
 pub use extras::{ExtraShown, Extras};
 pub use hardware::{HardwareEntry, Placement, Reserve, Workload};
+pub use memo::Memo;
 pub use request::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf};
 pub use serving::{LengthShown, ServingShown};
 pub(crate) use speed::decode_rate;
@@ -26,7 +28,6 @@ pub use speed::{RateRange, SpeedShown};
 pub use weights::{WeightsRequest, WeightsShown};
 
 use crate::error::PlanError;
-use crate::placement::Machine;
 use crate::spec::{ModelSpec, catalog, foreign};
 use serde::Serialize;
 use serde_json::Value;
@@ -54,13 +55,12 @@ impl Default for Detail {
     }
 }
 
-/// Answers one request, without what `detail` leaves out.
+/// Answers one request, without what `detail` leaves out. ([`Memo::plan`] for many.)
 ///
 /// # Errors
 /// As [`plan`].
 pub fn plan_with(request: &Request, detail: Detail) -> Result<Plan, PlanError> {
-    let model = resolve_model(&request.model)?;
-    plan_model_with(&model, request, detail)
+    Memo::default().plan(request, detail)
 }
 
 /// Answers a request for a model that is already understood (the request's own `model` is not read).
@@ -68,24 +68,22 @@ pub fn plan_with(request: &Request, detail: Detail) -> Result<Plan, PlanError> {
 /// # Errors
 /// As [`plan`].
 pub fn plan_model(model: &ModelSpec, request: &Request) -> Result<Plan, PlanError> {
-    plan_model_with(model, request, Detail::default())
-}
-
-fn plan_model_with(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, PlanError> {
+    let (detail, mut memo) = (Detail::default(), Memo::default());
     match &request.what_if {
-        None => answer(model, request, detail),
+        None => answer(model, request, detail, &mut memo),
         Some(what_if) => {
-            let mut plan = answer(&model.with_merged_projections()?, request, detail)?;
+            let mut plan = answer(&model.with_merged_projections()?, request, detail, &mut memo)?;
             plan.assumptions.push(Cow::Borrowed(what_if.projections.says()));
             Ok(plan)
         }
     }
 }
 
-fn answer(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, PlanError> {
-    let machine = Machine::of(&request.hardware, request.reserve)?;
-    let weights = request.weight_map(model)?;
-    let case = request.case(model, &machine, weights.as_ref())?;
+fn answer(model: &ModelSpec, request: &Request, detail: Detail, memo: &mut Memo) -> Result<Plan, PlanError> {
+    let machine = memo.machine(request)?;
+    let weights = memo.weights(request, model)?;
+    let weights = Option::as_ref(&weights);
+    let case = request.case_beside(model, &machine, weights, memo.tenants(request)?)?;
     let mut reservation = case.reserve()?;
     let mut placed = placed::place(&case, &mut reservation, detail)?;
     let extras = match (&placed.bill, &request.extras) {
@@ -95,7 +93,7 @@ fn answer(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, 
     };
     let speed = match placed.bill.as_ref() {
         None => None,
-        Some(bill) => match speed::speed(&case, model, request, &reservation, bill)? {
+        Some(bill) => match speed::speed(&case, model, request, &reservation, bill, memo)? {
             speed::Answer::Known(speed) => Some(speed),
             speed::Answer::NotAsked => None,
             speed::Answer::Unknown(why) => {
@@ -109,7 +107,7 @@ fn answer(model: &ModelSpec, request: &Request, detail: Detail) -> Result<Plan, 
         false => None,
     };
     let mut plan = Plan::compose(model, case.engine(), case.scenario(), reservation, request)?;
-    plan.weights = weights.as_ref().map(WeightsShown::of).transpose()?;
+    plan.weights = weights.map(WeightsShown::of).transpose()?;
     plan.extras = extras;
     plan.compute = placed.compute;
     plan.pool = placed.pool;
@@ -146,25 +144,27 @@ pub fn resolve_model(model: &ModelRef) -> Result<Cow<'static, ModelSpec>, PlanEr
 
 /// One line in, one line out: a plan or an error object, as JSON without a line break, appended to `out`.
 pub fn answer_into(line: &[u8], out: &mut Vec<u8>) {
-    answer_into_with(line, Detail::default(), out);
+    Memo::default().answer_into(line, Detail::default(), out);
 }
 
-/// [`answer_into`], without what `detail` leaves out.
-pub fn answer_into_with(line: &[u8], detail: Detail, out: &mut Vec<u8>) {
-    let request = match Request::parse(line) {
-        Ok(request) => request,
-        Err((id, error)) => return out.extend_from_slice(error_line(id.as_ref(), &error).as_bytes()),
-    };
-    let start = out.len();
-    let error = match plan_with(&request, detail) {
-        Ok(plan) => match serde_json::to_writer(&mut *out, &plan) {
-            Ok(()) => return,
-            Err(e) => PlanError::invalid("", format!("the answer could not be written: {e}")),
-        },
-        Err(error) => error,
-    };
-    out.truncate(start);
-    out.extend_from_slice(error_line(request.id.as_ref(), &error).as_bytes());
+impl Memo {
+    /// [`answer_into`], without what `detail` leaves out.
+    pub fn answer_into(&mut self, line: &[u8], detail: Detail, out: &mut Vec<u8>) {
+        let request = match Request::parse(line) {
+            Ok(request) => request,
+            Err((id, error)) => return out.extend_from_slice(error_line(id.as_ref(), &error).as_bytes()),
+        };
+        let start = out.len();
+        let error = match self.plan(&request, detail) {
+            Ok(plan) => match serde_json::to_writer(&mut *out, &plan) {
+                Ok(()) => return,
+                Err(e) => PlanError::invalid("", format!("the answer could not be written: {e}")),
+            },
+            Err(error) => error,
+        };
+        out.truncate(start);
+        out.extend_from_slice(error_line(request.id.as_ref(), &error).as_bytes());
+    }
 }
 
 /// [`answer_into`] for text.

@@ -8,12 +8,13 @@ use crate::cache::Knob;
 use crate::codec::Codec;
 use crate::engine::{CacheTypes, Engine, EngineName, Scenario};
 use crate::error::PlanError;
-use crate::placement::{Case, Machine, WeightMap};
+use crate::placement::{Case, Machine, Tenants, WeightMap};
 use crate::spec::ModelSpec;
 use crate::unit::Tokens;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// A question: which model, on which engine, for how many tokens.
 ///
@@ -374,7 +375,17 @@ impl Request {
         machine: &'a Machine,
         weights: Option<&'a WeightMap>,
     ) -> Result<Case<'a>, PlanError> {
-        let tenants = self.tenants()?;
+        self.case_beside(model, machine, weights, self.tenants()?.map(Arc::new))
+    }
+
+    /// The same, with what lives beside the model worked out.
+    pub(super) fn case_beside<'a>(
+        &self,
+        model: &'a ModelSpec,
+        machine: &'a Machine,
+        weights: Option<&'a WeightMap>,
+        tenants: Option<Arc<Tenants>>,
+    ) -> Result<Case<'a>, PlanError> {
         let case =
             Case::new(model, &self.engine()?, &self.scenario(model)?, &self.placement, machine, weights)?;
         Ok(case.beside_tenants(tenants))

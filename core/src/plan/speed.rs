@@ -1,5 +1,6 @@
 //! How fast a plan runs: what its places read in a step, at the rates of its devices.
 
+use super::memo::Memo;
 use super::request::Request;
 use super::weights::WeightsRequest;
 use crate::engine::llama_cpp::FlashAttn;
@@ -9,9 +10,7 @@ use crate::explain::Basis;
 use crate::hardware::SpeedClass;
 use crate::placement::{Bill, Case, Reads};
 use crate::spec::ModelSpec;
-use crate::speed::{
-    Bound, Era, Overrides, Part, Prompt, Range, Rates, SpeedEngine, SpeedInputs, Split, estimate,
-};
+use crate::speed::{Bound, Era, Overrides, Part, Prompt, Range, Rates, SpeedEngine, SpeedInputs, Split};
 use crate::weights::{FileType, Packing, WeightFormat};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -80,6 +79,7 @@ pub(crate) fn decode_rate(
     case: &Case<'_>,
     model: &ModelSpec,
     request: &Request,
+    memo: &mut Memo,
 ) -> Result<Option<f64>, PlanError> {
     let reservation = match case.reserve() {
         Ok(reservation) => reservation,
@@ -87,7 +87,7 @@ pub(crate) fn decode_rate(
         Err(error) if error.kind == ErrorKind::EngineRefuses => return Ok(None),
         Err(error) => return Err(error),
     };
-    Ok(match speed(case, model, request, &reservation, &case.bill(&reservation)?)? {
+    Ok(match speed(case, model, request, &reservation, &case.bill(&reservation)?, memo)? {
         Answer::Known(speed) => Some(speed.decode_tokens_per_s),
         Answer::NotAsked | Answer::Unknown(_) => None,
     })
@@ -100,6 +100,7 @@ pub(super) fn speed(
     request: &Request,
     reservation: &Reservation,
     bill: &Bill,
+    memo: &mut Memo,
 ) -> Result<Answer, PlanError> {
     if !case.machine().is_given() || case.weights().is_none() {
         return Ok(Answer::NotAsked);
@@ -158,12 +159,13 @@ pub(super) fn speed(
         transfers: Vec::new(),
         overrides: Overrides::default(),
     };
-    let deep = estimate(&inputs)?;
+    let efficiencies = memo.efficiencies(&inputs)?;
+    let deep = efficiencies.estimate(&inputs)?;
     inputs.prompt = None;
     for part in &mut inputs.parts {
         part.kv_bytes = 0;
     }
-    let empty = estimate(&inputs)?;
+    let empty = efficiencies.estimate(&inputs)?;
     let all = |rate: f64| rounded(rate * crate::speed::real(replicas));
     let range = |range: Range| RateRange { p10: all(range.p10), p90: all(range.p90) };
     Ok(Answer::Known(SpeedShown {

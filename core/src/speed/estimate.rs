@@ -3,7 +3,7 @@
 use super::coefficients::{Coefficients, Interval, Priors, coefficients};
 use super::inputs::{Overrides, SpeedInputs, TransferKind};
 use super::real;
-use super::terms::{Phase, Sum, spread_keys, terms};
+use super::terms::{Phase, Scales, Sum, have_one_name, spread_keys, terms, times};
 use crate::error::PlanError;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -66,47 +66,101 @@ pub fn estimate(inputs: &SpeedInputs) -> Result<SpeedEstimate, PlanError> {
 /// # Errors
 /// As [`estimate`].
 pub fn estimate_with(inputs: &SpeedInputs, given: &Coefficients) -> Result<SpeedEstimate, PlanError> {
-    check(inputs)?;
-    let priors = overridden(&given.priors, &inputs.overrides);
-    let effect = |name: &str| kept(name, &inputs.overrides, given.decode.get(name));
-    let mut decode = Step::default();
-    for part in &inputs.parts {
-        decode.add(terms(inputs, part, Phase::Decode, &priors).sum(effect));
-    }
-    for transfer in &inputs.transfers {
-        let rate = real(transfer.bytes_per_s);
-        match transfer.kind {
-            TransferKind::Link => decode.link += real(transfer.bytes) / (rate * priors.link_efficiency),
-            TransferKind::Disk => decode.disk += real(transfer.bytes) / rate.min(priors.disk_bytes_per_s),
-        }
-    }
-    let spread = slowest(inputs, Phase::Decode, given);
-    let prefill = match inputs.prompt {
-        Some(prompt) if inputs.parts.iter().all(|p| p.rates.flops.is_some_and(|f| f > 0)) => {
+    Efficiencies::of(inputs, given)?.estimate(inputs)
+}
+
+/// The fitted figures of one kind of inputs, looked up: those of the same devices, engine, model, format and kind of load,
+/// whatever the bytes and tokens.
+#[derive(Debug, Clone)]
+pub struct Efficiencies {
+    priors: Priors,
+    decode: Vec<Scales>,
+    decode_spread: Interval,
+    /// Where a prompt was asked about.
+    prefill: Option<(Vec<Scales>, Interval)>,
+    device_measured: bool,
+    date: String,
+}
+
+impl Efficiencies {
+    /// Looks up what applies to `inputs`.
+    ///
+    /// # Errors
+    /// As [`estimate`].
+    pub fn of(inputs: &SpeedInputs, given: &Coefficients) -> Result<Self, PlanError> {
+        check(inputs)?;
+        let priors = overridden(&given.priors, &inputs.overrides);
+        let effect = |name: &str| kept(name, &inputs.overrides, given.decode.get(name));
+        let scales = |part| terms(inputs, part, Phase::Decode, &priors).scales(effect);
+        let decode = inputs.parts.iter().map(scales).collect();
+        let prefill = inputs.prompt.map(|prompt| {
             let phase = Phase::Prefill(prompt);
             let effect = |name: &str| given.prefill.get(name).copied().unwrap_or(0.0);
-            let mut step = Step::default();
-            for part in &inputs.parts {
-                step.add(terms(inputs, part, phase, &priors).sum(effect));
-            }
-            let tokens = real(prompt.tokens.min(prompt.ubatch));
-            Some((step.range(tokens, slowest(inputs, phase, given)), step.bound()))
+            let scales = inputs.parts.iter().map(|part| terms(inputs, part, phase, &priors).scales(effect));
+            (scales.collect(), slowest(inputs, phase, given))
+        });
+        Ok(Self {
+            priors,
+            decode,
+            decode_spread: slowest(inputs, Phase::Decode, given),
+            prefill,
+            device_measured: inputs
+                .parts
+                .iter()
+                .all(|p| given.decode.contains_key(&format!("h:{}", p.rates.device))),
+            date: given.date.clone(),
+        })
+    }
+
+    /// Whether the figures of one are those of the other.
+    #[must_use]
+    pub fn are_one(a: &SpeedInputs, b: &SpeedInputs) -> bool {
+        have_one_name(a, b)
+    }
+
+    /// The estimate for inputs of this kind; of a prompt only where one was asked about.
+    ///
+    /// # Errors
+    /// As [`estimate`].
+    pub fn estimate(&self, inputs: &SpeedInputs) -> Result<SpeedEstimate, PlanError> {
+        check(inputs)?;
+        let priors = &self.priors;
+        let mut decode = Step::default();
+        for (part, scales) in inputs.parts.iter().zip(&self.decode) {
+            decode.add(scales.sum(&times(inputs, part, Phase::Decode, priors)));
         }
-        Some(_) | None => None,
-    };
-    Ok(SpeedEstimate {
-        decode_tokens_per_s: decode.range(real(inputs.batch.max(1)), spread),
-        decode_bound_by: decode.bound(),
-        decode_fixed_share: decode.fixed
-            / (decode.memory.max(decode.compute) + decode.fixed + decode.link + decode.disk),
-        prefill_tokens_per_s: prefill.map(|(range, _)| range),
-        prefill_bound_by: prefill.map(|(_, bound)| bound),
-        date: given.date.clone(),
-        device_measured: inputs
-            .parts
-            .iter()
-            .all(|p| given.decode.contains_key(&format!("h:{}", p.rates.device))),
-    })
+        for transfer in &inputs.transfers {
+            let rate = real(transfer.bytes_per_s);
+            match transfer.kind {
+                TransferKind::Link => decode.link += real(transfer.bytes) / (rate * priors.link_efficiency),
+                TransferKind::Disk => {
+                    decode.disk += real(transfer.bytes) / rate.min(priors.disk_bytes_per_s);
+                }
+            }
+        }
+        let computes = inputs.parts.iter().all(|p| p.rates.flops.is_some_and(|f| f > 0));
+        let prefill = match (inputs.prompt, &self.prefill) {
+            (Some(prompt), Some((scales, spread))) if computes => {
+                let mut step = Step::default();
+                for (part, scales) in inputs.parts.iter().zip(scales) {
+                    step.add(scales.sum(&times(inputs, part, Phase::Prefill(prompt), priors)));
+                }
+                let tokens = real(prompt.tokens.min(prompt.ubatch));
+                Some((step.range(tokens, *spread), step.bound()))
+            }
+            (_, _) => None,
+        };
+        Ok(SpeedEstimate {
+            decode_tokens_per_s: decode.range(real(inputs.batch.max(1)), self.decode_spread),
+            decode_bound_by: decode.bound(),
+            decode_fixed_share: decode.fixed
+                / (decode.memory.max(decode.compute) + decode.fixed + decode.link + decode.disk),
+            prefill_tokens_per_s: prefill.map(|(range, _)| range),
+            prefill_bound_by: prefill.map(|(_, bound)| bound),
+            date: self.date.clone(),
+            device_measured: self.device_measured,
+        })
+    }
 }
 
 fn check(inputs: &SpeedInputs) -> Result<(), PlanError> {

@@ -24,7 +24,7 @@ mod inputs;
 mod terms;
 
 pub use coefficients::{Coefficients, Interval, Priors, coefficients};
-pub use estimate::{Bound, Range, SpeedEstimate, estimate, estimate_with};
+pub use estimate::{Bound, Efficiencies, Range, SpeedEstimate, estimate, estimate_with};
 pub use inputs::{
     Backend, Era, Overrides, Part, Prompt, Rates, SpeedEngine, SpeedInputs, Split, Transfer, TransferKind,
     WeightsRead,

@@ -52,18 +52,62 @@ pub struct Sum {
     pub total: f64,
 }
 
+/// The times of a step in the order of its terms, with every effect at zero; 0 for a term that is not there.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Times {
+    memory: [f64; 3],
+    compute: [f64; 2],
+    fixed: f64,
+}
+
+/// What effects make of each term, as factors: it depends on names alone, and not on bytes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Scales {
+    memory: [f64; 3],
+    compute: [f64; 2],
+    fixed: f64,
+    factor: f64,
+}
+
+impl Scales {
+    pub(super) fn sum(&self, times: &Times) -> Sum {
+        let add = |scales: &[f64], times: &[f64]| scales.iter().zip(times).map(|(s, t)| t * s).sum::<f64>();
+        let (memory, compute) = (add(&self.memory, &times.memory), add(&self.compute, &times.compute));
+        let fixed = times.fixed * self.fixed;
+        let total = (softened(memory, compute) + fixed) * self.factor;
+        Sum { memory, compute, fixed, total }
+    }
+}
+
 /// How soft the maximum of bytes and arithmetic is.
 const NORM: i32 = 4;
 
 impl Terms {
     /// The sums, with `effect` looked up by name.
     pub fn sum(&self, effect: impl Fn(&str) -> f64) -> Sum {
+        self.scales(effect).sum(&self.times())
+    }
+
+    /// What the effects make of each term.
+    pub(super) fn scales(&self, effect: impl Fn(&str) -> f64) -> Scales {
         let scale =
             |names: &[(String, f64)]| names.iter().map(|(name, sign)| sign * effect(name)).sum::<f64>().exp();
-        let add = |terms: &[Term]| terms.iter().map(|t| t.seconds * scale(&t.effects)).sum::<f64>();
-        let (memory, compute, fixed) = (add(&self.memory), add(&self.compute), add(&self.fixed));
-        let total = (softened(memory, compute) + fixed) * scale(&self.factor);
-        Sum { memory, compute, fixed, total }
+        let of = |terms: &[Term], at: usize| terms.get(at).map_or(1.0, |term| scale(&term.effects));
+        Scales {
+            memory: std::array::from_fn(|at| of(&self.memory, at)),
+            compute: std::array::from_fn(|at| of(&self.compute, at)),
+            fixed: of(&self.fixed, 0),
+            factor: scale(&self.factor),
+        }
+    }
+
+    fn times(&self) -> Times {
+        let of = |terms: &[Term], at: usize| terms.get(at).map_or(0.0, |term| term.seconds);
+        Times {
+            memory: std::array::from_fn(|at| of(&self.memory, at)),
+            compute: std::array::from_fn(|at| of(&self.compute, at)),
+            fixed: of(&self.fixed, 0),
+        }
     }
 }
 
@@ -126,26 +170,59 @@ fn tensor_parallel(inputs: &SpeedInputs, part: &Part) -> bool {
     part.devices > 1 && inputs.split == Split::Tensor
 }
 
+/// The times of `part` in one step of `inputs`: the seconds of [`terms`].
+pub(super) fn times(inputs: &SpeedInputs, part: &Part, phase: Phase, priors: &Priors) -> Times {
+    match phase {
+        Phase::Decode => decode_times(inputs, part, priors),
+        Phase::Prefill(prompt) => prefill_times(inputs, part, prompt, priors),
+    }
+}
+
+fn together(inputs: &SpeedInputs, part: &Part) -> f64 {
+    if tensor_parallel(inputs, part) { real(part.devices) } else { 1.0 }
+}
+
+/// Whether attention goes without its fused kernel: as asked, and on a processor as is usual there.
+fn without_flash_attention(inputs: &SpeedInputs, part: &Part) -> bool {
+    inputs.flash_attention == Some(false)
+        || (part.rates.class == Some(SpeedClass::Cpu) && inputs.flash_attention.is_none())
+}
+
+fn decode_times(inputs: &SpeedInputs, part: &Part, priors: &Priors) -> Times {
+    let batch = inputs.batch.max(1);
+    let together = together(inputs, part);
+    let bandwidth = real(part.rates.bandwidth) * together;
+    let weights = part.weights.bytes_for(batch) / (priors.weight_efficiency * bandwidth);
+    let caches = if inputs.shared_cache { 1.0 } else { real(batch) };
+    let mut kv = real(part.kv_bytes) * caches / (priors.kv_efficiency * bandwidth);
+    if without_flash_attention(inputs, part) {
+        kv *= priors.without_flash_attention;
+    }
+    // Read and written back.
+    let state = 2.0 * real(part.state_bytes) * real(batch) / (priors.kv_efficiency * bandwidth);
+    let compute = part.rates.flops.filter(|f| *f > 0 && batch > 1).map_or(0.0, |flops| {
+        let operations = 2.0 * real(inputs.active_parameters) * real(batch);
+        operations / (priors.compute_efficiency * real(flops) * together)
+    });
+    Times {
+        memory: [weights, kv, state],
+        compute: [compute, 0.0],
+        fixed: real(part.layers) * priors.layer_seconds,
+    }
+}
+
 fn decode(inputs: &SpeedInputs, part: &Part, priors: &Priors, names: &Names) -> Terms {
     let batch = inputs.batch.max(1);
-    let together = if tensor_parallel(inputs, part) { real(part.devices) } else { 1.0 };
-    let bandwidth = real(part.rates.bandwidth) * together;
     let class = names.class;
+    let Times { memory: [weights, kv, state], compute: [operations, _], fixed } =
+        decode_times(inputs, part, priors);
 
-    let weights = Term {
-        seconds: part.weights.bytes_for(batch) / (priors.weight_efficiency * bandwidth),
-        effects: names.ladder("e", -1.0),
-    };
-
-    let caches = if inputs.shared_cache { 1.0 } else { real(batch) };
+    let weights = Term { seconds: weights, effects: names.ladder("e", -1.0) };
     let mut kv = Term {
-        seconds: real(part.kv_bytes) * caches / (priors.kv_efficiency * bandwidth),
+        seconds: kv,
         effects: vec![(format!("ek:{class}"), -1.0), (format!("ek:{class}/{}", names.engine), -1.0)],
     };
-    let without = inputs.flash_attention == Some(false)
-        || (part.rates.class == Some(SpeedClass::Cpu) && inputs.flash_attention.is_none());
-    if without {
-        kv.seconds *= priors.without_flash_attention;
+    if without_flash_attention(inputs, part) {
         kv.effects.extend([("fa:".to_owned(), 1.0), (format!("fa:{class}"), 1.0)]);
     }
     if inputs.quantized_cache {
@@ -157,25 +234,19 @@ fn decode(inputs: &SpeedInputs, part: &Part, priors: &Priors, names: &Names) -> 
     if let Some(backend) = names.backend {
         kv.effects.push((format!("ek:{class}/{backend}"), -1.0));
     }
+    let state =
+        Term { seconds: state, effects: vec![("es:".to_owned(), -1.0), (format!("es:{class}"), -1.0)] };
 
-    let state = Term {
-        // Read and written back.
-        seconds: 2.0 * real(part.state_bytes) * real(batch) / (priors.kv_efficiency * bandwidth),
-        effects: vec![("es:".to_owned(), -1.0), (format!("es:{class}"), -1.0)],
-    };
-
-    let mut fixed =
-        Term { seconds: real(part.layers) * priors.layer_seconds, effects: names.ladder("tau", 1.0) };
+    let mut fixed = Term { seconds: fixed, effects: names.ladder("tau", 1.0) };
     fixed.effects.push((format!("tau:{}", names.kind), 1.0));
     if tensor_parallel(inputs, part) {
         fixed.effects.push(("tau:tensor-parallel".to_owned(), 1.0));
     }
 
     let mut compute = Vec::new();
-    if let Some(flops) = part.rates.flops.filter(|f| *f > 0 && batch > 1) {
-        let operations = 2.0 * real(inputs.active_parameters) * real(batch);
+    if part.rates.flops.is_some_and(|f| f > 0 && batch > 1) {
         compute.push(Term {
-            seconds: operations / (priors.compute_efficiency * real(flops) * together),
+            seconds: operations,
             effects: vec![(format!("c:{class}"), -1.0), (format!("c:{class}/{}", names.engine), -1.0)],
         });
     }
@@ -199,35 +270,40 @@ fn decode(inputs: &SpeedInputs, part: &Part, priors: &Priors, names: &Names) -> 
 /// From here llama.cpp multiplies matrices by another kernel, and servers schedule otherwise.
 const LARGE_BATCH: u64 = 8;
 
-fn prefill(inputs: &SpeedInputs, part: &Part, prompt: Prompt, priors: &Priors, names: &Names) -> Terms {
+fn prefill_times(inputs: &SpeedInputs, part: &Part, prompt: Prompt, priors: &Priors) -> Times {
     let tokens = real(prompt.tokens.min(prompt.ubatch).max(1));
-    let together = if tensor_parallel(inputs, part) { real(part.devices) } else { 1.0 };
+    let together = together(inputs, part);
     let bandwidth = real(part.rates.bandwidth) * together;
-    let class = names.class;
-    let weights = Term {
-        seconds: part.weights.bytes_for(prompt.tokens.min(prompt.ubatch))
-            / (priors.weight_efficiency * bandwidth),
-        effects: vec![],
-    };
-    let mut compute = Vec::new();
-    if let Some(flops) = part.rates.flops.filter(|f| *f > 0) {
+    let weights =
+        part.weights.bytes_for(prompt.tokens.min(prompt.ubatch)) / (priors.weight_efficiency * bandwidth);
+    let compute = part.rates.flops.filter(|f| *f > 0).map_or([0.0; 2], |flops| {
         let rate = priors.prefill_efficiency * real(flops) * together;
+        let position = real(prompt.depth) + real(prompt.tokens) / 2.0;
+        [
+            2.0 * real(inputs.active_parameters) * tokens / rate,
+            4.0 * real(prompt.attention_width) * position * tokens / rate,
+        ]
+    });
+    Times { memory: [weights, 0.0, 0.0], compute, fixed: real(part.layers) * priors.layer_seconds }
+}
+
+fn prefill(inputs: &SpeedInputs, part: &Part, prompt: Prompt, priors: &Priors, names: &Names) -> Terms {
+    let Times { memory: [weights, ..], compute: [dense, attention], fixed } =
+        prefill_times(inputs, part, prompt, priors);
+    let mut compute = Vec::new();
+    if part.rates.flops.is_some_and(|f| f > 0) {
         compute.push(Term {
-            seconds: 2.0 * real(inputs.active_parameters) * tokens / rate,
+            seconds: dense,
             effects: [names.ladder("p", -1.0), vec![(format!("p:{}", names.kind), -1.0)]].concat(),
         });
-        let position = real(prompt.depth) + real(prompt.tokens) / 2.0;
-        let mut attention = Term {
-            seconds: 4.0 * real(prompt.attention_width) * position * tokens / rate,
-            effects: vec![(format!("pa:{class}"), -1.0)],
-        };
+        let mut attention = Term { seconds: attention, effects: vec![(format!("pa:{}", names.class), -1.0)] };
         if inputs.flash_attention == Some(false) {
             attention.effects.push(("pfa:".to_owned(), 1.0));
         }
         compute.push(attention);
     }
-    let fixed = Term { seconds: real(part.layers) * priors.layer_seconds, effects: vec![] };
-    Terms { memory: vec![weights], compute, fixed: vec![fixed], factor: shared_factors(inputs, part, names) }
+    let bare = |seconds: f64| vec![Term { seconds, effects: Vec::new() }];
+    Terms { memory: bare(weights), compute, fixed: bare(fixed), factor: shared_factors(inputs, part, names) }
 }
 
 /// Effects on the whole step: the device, the engine's age, the model, the format.
@@ -258,6 +334,30 @@ fn shared_factors(inputs: &SpeedInputs, part: &Part, names: &Names) -> Vec<(Stri
 /// Two- and three-bit codebook formats, which a processor decodes more slowly than it reads them.
 fn is_small_i_quant(format: &str) -> bool {
     format.contains("IQ1") || format.contains("IQ2") || format.contains("IQ3")
+}
+
+/// Whether [`terms`] of both have the same effects: they differ in bytes, tokens and layers alone.
+pub(super) fn have_one_name(a: &SpeedInputs, b: &SpeedInputs) -> bool {
+    let load = |inputs: &SpeedInputs| (inputs.batch > 1, inputs.batch >= LARGE_BATCH);
+    let part = |a: &Part, b: &Part| {
+        a.rates == b.rates
+            && a.devices == b.devices
+            && a.latent == b.latent
+            && (a.weights.experts > 0) == (b.weights.experts > 0)
+    };
+    load(a) == load(b)
+        && a.split == b.split
+        && a.engine == b.engine
+        && a.backend == b.backend
+        && a.era == b.era
+        && a.quantized_cache == b.quantized_cache
+        && a.flash_attention == b.flash_attention
+        && a.model == b.model
+        && a.format == b.format
+        && a.prompt.is_some() == b.prompt.is_some()
+        && a.overrides == b.overrides
+        && a.parts.len() == b.parts.len()
+        && a.parts.iter().zip(&b.parts).all(|(a, b)| part(a, b))
 }
 
 /// Under which names the spread of a step's error is looked up, most particular first.

@@ -4,7 +4,7 @@ use super::form::{Form, Sink};
 use super::progress::Progress;
 use super::row::{Answer, Row};
 use kvplan_core::error::PlanError;
-use kvplan_core::plan::{Detail, Request, answer_into_with, plan_with};
+use kvplan_core::plan::{Detail, Memo, Request};
 use kvplan_core::sweep::Sweep;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -50,6 +50,8 @@ pub(super) struct Crew<'scope> {
     bytes: usize,
     form: Form,
     detail: Detail,
+    /// Of the thread that asks, where it answers too.
+    memo: Memo,
     scope: std::marker::PhantomData<&'scope ()>,
 }
 
@@ -61,9 +63,10 @@ impl<'scope> Crew<'scope> {
             let (ask, questions) = sync_channel::<Vec<Unit>>(WAITING);
             let (answer, answers) = sync_channel::<Answers>(WAITING);
             scope.spawn(move || {
+                let mut memo = Memo::of_many();
                 for bundle in questions {
                     // The other end is gone where writing failed: then there is nothing left to do.
-                    if answer.send(answered(bundle, form, detail)).is_err() {
+                    if answer.send(answered(bundle, form, detail, &mut memo)).is_err() {
                         break;
                     }
                 }
@@ -79,6 +82,7 @@ impl<'scope> Crew<'scope> {
             bytes: 0,
             form,
             detail,
+            memo: Memo::of_many(),
             scope: std::marker::PhantomData,
         }
     }
@@ -115,7 +119,7 @@ impl<'scope> Crew<'scope> {
             return Ok(());
         }
         if self.hands.is_empty() {
-            return write(answered(bundle, self.form, self.detail), sink, progress);
+            return write(answered(bundle, self.form, self.detail, &mut self.memo), sink, progress);
         }
         if self.under_way.len() >= self.hands.len() * WAITING {
             self.receive(sink, progress)?;
@@ -145,17 +149,17 @@ fn write(answers: Answers, sink: &mut dyn Sink, progress: &mut Progress) -> anyh
     Ok(())
 }
 
-fn answered(bundle: Vec<Unit>, form: Form, detail: Detail) -> Answers {
+fn answered(bundle: Vec<Unit>, form: Form, detail: Detail, memo: &mut Memo) -> Answers {
     let mut answers = Answers::default();
     let mut request = Vec::new();
     for unit in bundle {
         match unit {
-            Unit::Line(line) => one(&line, None, form, detail, &mut answers),
+            Unit::Line(line) => one(&line, None, (form, detail), memo, &mut answers),
             Unit::Points(sweep, points) => {
                 for point in points {
                     request.clear();
                     sweep.request_into(point, &mut request);
-                    one(&request, Some((&sweep, point)), form, detail, &mut answers);
+                    one(&request, Some((&sweep, point)), (form, detail), memo, &mut answers);
                 }
             }
             Unit::Refused(text, refused) => {
@@ -178,7 +182,13 @@ fn answered(bundle: Vec<Unit>, form: Form, detail: Detail) -> Answers {
 }
 
 /// Answers one request; `of`: the sweep it is a point of.
-fn one(line: &[u8], of: Option<(&Sweep, u64)>, form: Form, detail: Detail, answers: &mut Answers) {
+fn one(
+    line: &[u8],
+    of: Option<(&Sweep, u64)>,
+    (form, detail): (Form, Detail),
+    memo: &mut Memo,
+    answers: &mut Answers,
+) {
     answers.count += 1;
     match form {
         Form::JsonLines => {
@@ -188,19 +198,19 @@ fn one(line: &[u8], of: Option<(&Sweep, u64)>, form: Form, detail: Detail, answe
                 sweep.point_into(point, out);
                 // The answer is an object with members: the brace that opens it becomes the comma before them.
                 let brace = out.len();
-                answer_into_with(line, detail, out);
+                memo.answer_into(line, detail, out);
                 if let Some(brace) = out.get_mut(brace) {
                     *brace = b',';
                 }
             } else {
-                answer_into_with(line, detail, out);
+                memo.answer_into(line, detail, out);
             }
             out.push(b'\n');
         }
         Form::Csv | Form::Parquet => {
             let (id, plan) = match Request::parse(line) {
                 Ok(request) => {
-                    let plan = plan_with(&request, detail);
+                    let plan = memo.plan(&request, detail);
                     (request.id, plan)
                 }
                 Err((id, error)) => (id, Err(error)),
