@@ -7,7 +7,7 @@ use kvplan_core::spec::tensors::{StoredType, Tensor, TensorTable};
 use kvplan_core::spec::{catalog, hf};
 use kvplan_core::unit::{Bytes, Elements};
 use kvplan_core::weights::{self, FileType, TableUse, WeightFormat};
-use kvplan_tests::configs::{configs, manifest};
+use kvplan_tests::configs::{Config, configs, manifest, more};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -25,6 +25,18 @@ fn published() -> BTreeMap<String, u64> {
     rows.filter(|(file, _)| !file.contains("NVFP4")).collect()
 }
 
+/// Every config with the published count of its model: a further config of a model has the model's.
+fn counted() -> Vec<(Config, u64)> {
+    let published = published();
+    let of = |file: &str| published.get(file).copied();
+    let own = configs().unwrap().into_iter().filter_map(|config| Some((of(&config.file)?, config)));
+    let further = more()
+        .unwrap()
+        .into_iter()
+        .filter_map(|more| Some((of(&format!("{}.json", more.model.replace('/', "__")))?, more.config)));
+    own.chain(further).map(|(count, config)| (config, count)).collect()
+}
+
 /// Files whose count differs from ours, by how much (ours − published), and why.
 const EXPLAINED: &str = include_str!("../data/weights/counts.csv");
 
@@ -32,19 +44,17 @@ const EXPLAINED: &str = include_str!("../data/weights/counts.csv");
 fn parameters_are_the_published_ones_to_the_last_or_differ_by_a_named_amount() {
     let mut explained: BTreeMap<&str, i128> =
         rows(EXPLAINED).into_iter().map(|row| (row[0], row[1].parse().unwrap())).collect();
-    let published = published();
     let (mut exact, mut off) = (0, Vec::new());
-    for config in configs().unwrap() {
-        let Some(total) = published.get(&config.file) else { continue };
+    for (config, total) in counted() {
         let Ok(record) = hf::import_record(&config.parse().unwrap()) else { continue };
         let Some(shape) = record.shape else { continue };
         let ours = shape.parameters().unwrap();
         let with_mtp = ours.total + ours.mtp;
-        if [ours.total, with_mtp].contains(total) {
+        if [ours.total, with_mtp].contains(&total) {
             exact += 1;
             continue;
         }
-        let difference = i128::from(with_mtp) - i128::from(*total);
+        let difference = i128::from(with_mtp) - i128::from(total);
         if explained.remove(config.file.as_str()) != Some(difference) {
             off.push(format!("{},{difference},?", config.file));
         }
@@ -52,7 +62,50 @@ fn parameters_are_the_published_ones_to_the_last_or_differ_by_a_named_amount() {
     println!("{exact} exact");
     assert!(off.is_empty(), "unexplained:\n{}", off.join("\n"));
     assert!(explained.is_empty(), "explained and not seen: {explained:?}");
-    assert!(exact >= 98, "{exact} exact");
+    assert!(exact >= 125, "{exact} exact");
+}
+
+/// Models of which the collection has no count, or one that stands for more than the text model.
+#[test]
+fn parameters_are_what_cards_and_papers_say_within_their_rounding() {
+    for row in rows(include_str!("../data/weights/cards.csv")) {
+        let (published, within): (u64, u64) = (row[1].parse().unwrap(), row[2].parse().unwrap());
+        let ours = catalog::find(row[0]).unwrap().record().shape.as_ref().unwrap().parameters().unwrap();
+        assert!(
+            ours.total.abs_diff(published) <= within,
+            "{}: {}, published {published}",
+            row[0],
+            ours.total
+        );
+    }
+}
+
+/// The catalogued models whose weights have no formula, and why. This list only gets shorter.
+#[test]
+fn five_models_of_the_catalogue_have_no_weights_by_format_and_each_says_why() {
+    let refused: Vec<(String, String)> = catalog::all()
+        .map(Result::unwrap)
+        .filter(|spec| spec.record().shape.is_none())
+        .map(|spec| (spec.id().to_owned(), spec.record().shape_unknown.clone().unwrap_or_default()))
+        .collect();
+    let known = [
+        // Its file leaves out the experts.
+        ("dbrx", "`dbrx`"),
+        ("ring-flash-linear-2.0", "`bailing_moe_linear`"),
+        // A time mixing that nothing here was held to.
+        ("rwkv-5-world-3b", "`rwkv5`"),
+        // An encoder beside the layers.
+        ("t5-small", "`t5`"),
+        ("whisper-tiny", "`whisper`"),
+    ];
+    let names = refused.iter().map(|(id, _)| id.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), known.map(|(id, _)| id));
+    for ((id, why), (_, named)) in refused.iter().zip(known) {
+        assert!(why.contains(named), "{id}: {why}");
+        let plan = ask(&json!({ "model": id, "context": 64, "weights": { "format": "bf16" } }));
+        assert_eq!(plan["error"]["field"], "weights.format", "{plan}");
+        assert!(plan["error"]["message"].as_str().unwrap().contains(named), "{plan}");
+    }
 }
 
 #[test]

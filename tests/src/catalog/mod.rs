@@ -71,6 +71,10 @@ const CONTEXTS: &[(&str, u64, &str)] = &[
 /// has 7.51 and InternLM2 7.74 billion, and a count a quarter lower is of something else.
 const NO_TOTAL: &[&str] = &["baichuan2-7b", "internlm2-7b"];
 
+/// Files of class defaults that are not the checkpoint's: with their heads, no width of the blocks gives the published
+/// count of parameters. `more` has those that do.
+const NOT_THE_CHECKPOINT: &[&str] = &["google__recurrentgemma-2b.json", "Zyphra__Zamba2-2.7B.json"];
+
 /// A file of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
@@ -138,7 +142,7 @@ fn file_name(spec: &SpecFile) -> String {
 fn candidate(entry: Entry, config: &Config) -> Result<Option<Candidate>, String> {
     let mut json = config.parse()?;
     let left_out = ["_note", "_layer_type_counts"].iter().any(|key| json.get(key).is_some());
-    if entry.file.starts_with("draft-") || left_out {
+    if entry.file.starts_with("draft-") || left_out || NOT_THE_CHECKPOINT.contains(&entry.file.as_str()) {
         return Ok(None);
     }
     if let Some((_, model_type)) = MODEL_TYPES.iter().find(|(file, _)| *file == entry.file) {

@@ -38,6 +38,16 @@ impl Build {
         self.0.insert(name.into(), vec![from, to, count]);
     }
 
+    /// Takes another's tensors, each name followed by `suffix`.
+    pub(super) fn extend(&mut self, other: Self, suffix: &str) {
+        self.0.extend(other.0.into_iter().map(|(name, dims)| (format!("{name}{suffix}"), dims)));
+    }
+
+    /// Takes a tensor out again that a layer has another in the place of.
+    pub(super) fn drop(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     pub(super) fn done(self) -> Tensors {
         self.0
     }

@@ -1,6 +1,6 @@
 //! Which law a `model_type` follows. A family that is not listed has no shape, and says so.
 
-use super::law::{Ffn, FfnWidth, Flag, Law, Moe, Mtp, Norms, QkNorm, SharedExperts, Sparse};
+use super::law::{Ffn, FfnWidth, Flag, Law, Moe, Mtp, Norms, QkNorm, SharedExperts, Sinks, Sparse};
 use Flag::{Always, Key, Never};
 
 const NO_BIAS: Law = Law { ffn_bias: Never, ..Law::LLAMA.bias(Never, Never) };
@@ -34,7 +34,8 @@ pub(super) fn law(model_type: &str) -> Option<Law> {
         "llama" | "smollm3" | "xverse" | "llada" | "minicpm" | "internlm3" | "granite" | "ministral3" => {
             match model_type {
                 "smollm3" => Law::LLAMA.tied(),
-                "granite" | "minicpm" => Law::LLAMA.tied(),
+                "granite" => Law::LLAMA.tied(),
+                "minicpm" => Law::LLAMA.tied().moe(Sparse::IfCounted, SharedExperts::None, Never),
                 "internlm3" => Law::LLAMA.bias(Key("qkv_bias", false), Key("bias", false)).ffn(
                     Ffn::Gated,
                     FfnWidth::Named,
@@ -134,7 +135,7 @@ pub(super) fn law(model_type: &str) -> Option<Law> {
             Always,
         ),
         "gpt_oss" => Law {
-            sinks: true,
+            sinks: Sinks::All,
             moe: Some(Moe {
                 sparse: Sparse::All,
                 shared: SharedExperts::None,
@@ -163,15 +164,59 @@ pub(super) fn law(model_type: &str) -> Option<Law> {
                 Never,
             )
         },
+        "internlm" => NO_BIAS.bias(Key("bias", true), Key("bias", true)),
+        "chatglm" => {
+            let bias = Key("add_bias_linear", false);
+            let width = FfnWidth::Key("ffn_hidden_size");
+            NO_BIAS.bias(Key("add_qkv_bias", false), bias).fused().ffn(Ffn::GatedFused, width, bias)
+        }
+        "phi3small" => Law { norm_bias: true, ..NO_BIAS.bias(Always, Always).fused().tied() }.ffn(
+            Ffn::GatedFused,
+            FfnWidth::Key("ff_intermediate_size"),
+            Always,
+        ),
+        // The checkpoints hold a head, and llama.cpp loads it, though the class ties it.
+        "falcon" => Law {
+            norms: Norms::Falcon,
+            width: FfnWidth::OrTimes("ffn_hidden_size", 4),
+            ffn_bias: Key("bias", false),
+            tied: false,
+            ..Law::GPT.bias(Key("bias", false), Key("bias", false))
+        },
+        "gptj" => Law {
+            fused_qkv: false,
+            norms: Norms::One,
+            tied: false,
+            head_bias: Always,
+            ..Law::GPT.bias(Never, Never)
+        },
+        "minimax_m1" | "minimax_text_01" | "minimax" => NO_BIAS.moe(Sparse::All, SharedExperts::None, Never),
+        "minimax_m3" | "minimax_m3_vl" => {
+            Law { mtp: Mtp::NotStored, width: FfnWidth::Key("dense_intermediate_size"), ..NO_BIAS }
+                .qk_norm(QkNorm::Head)
+                .moe(Sparse::Listed("moe_layer_freq"), SharedExperts::Count("n_shared_experts"), Always)
+        }
+        "mimo_v2_flash" => Law {
+            sinks: Sinks::Keyed {
+                window: Key("add_swa_attention_sink_bias", true),
+                full: Key("add_full_attention_sink_bias", false),
+            },
+            ..NO_BIAS.moe(Sparse::Listed("moe_layer_freq"), SharedExperts::Count("n_shared_experts"), Always)
+        }
+        .bias(Key("attention_bias", false), Never),
+        "bailing_hybrid" => NO_BIAS
+            .moe(Sparse::AfterDense, SharedExperts::Count("num_shared_experts"), Always)
+            .mtp(Mtp::Shared),
         "starcoder2" => Law { width: FfnWidth::Named, ..Law::GPT }
             .bias(Key("use_bias", true), Key("use_bias", true))
             .ffn(Ffn::Plain, FfnWidth::Named, Key("use_bias", true)),
         "gpt_neox" => GPT_NEOX,
-        "gpt2" => Law { positions: Some(("n_positions", 0)), ..Law::GPT },
-        "gpt_bigcode" => Law { positions: Some(("n_positions", 0)), ..Law::GPT },
+        "gpt2" | "gpt_bigcode" => {
+            Law { positions: Some((&["n_positions", "max_position_embeddings"], 0)), ..Law::GPT }
+        }
         "opt" => Law {
-            positions: Some(("max_position_embeddings", 2)),
-            width: FfnWidth::Key("ffn_dim"),
+            positions: Some((&["max_position_embeddings"], 2)),
+            width: FfnWidth::OrTimes("ffn_dim", 4),
             fused_qkv: false,
             ..Law::GPT
         },

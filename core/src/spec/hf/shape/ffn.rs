@@ -88,7 +88,17 @@ pub(super) fn experts(r: &Reader<'_, '_>, moe: &Moe, b: &mut Build) -> Result<()
         Some(width) => width,
         None => r.need("intermediate_size")?,
     };
-    routed(r, moe, r.hidden()?, width, b)?;
+    let hidden = r.hidden()?;
+    // Kimi K3: experts from and to a narrower vector than the layer's.
+    let latent = r.u64("routed_expert_hidden_size")?.filter(|n| *n > 0);
+    routed(r, moe, latent.unwrap_or(hidden), width, b)?;
+    if let Some(latent) = latent {
+        b.matrix("ffn_latent_down", hidden, latent);
+        b.matrix("ffn_latent_up", latent, hidden);
+        if r.bool("latent_moe_use_norm")? == Some(true) {
+            b.vector("ffn_latent_norm", latent);
+        }
+    }
     shared(r, moe, width, b)
 }
 
@@ -174,5 +184,13 @@ fn has_experts(r: &Reader<'_, '_>, moe: &Moe, index: usize) -> Result<bool, Plan
             layer >= first && layer <= last && (layer + 1).is_multiple_of(step)
         }
         Sparse::NumDense => layer >= at("num_dense_layers")?.unwrap_or(0),
+        Sparse::Listed(key) => {
+            let listed = r.numbers(key)?.ok_or_else(|| {
+                PlanError::missing(key, format!("`{key}` says which layers have experts, and is absent"))
+            })?;
+            r.fields.ignore(&["first_k_dense_replace"]);
+            listed.get(index) != Some(&0)
+        }
+        Sparse::IfCounted => r.first_number(EXPERTS).is_some(),
     })
 }

@@ -27,6 +27,9 @@ const PARTS: &[&str] = &[
     "ple_",
     "hc_mult",
     "embed_proj",
+    "attn_res",
+    "adapter",
+    "mem_blocks",
 ];
 
 /// Keys that look so and decide no tensor: routing, losses, initialisation, parallelism, quantization's own notes.
@@ -82,6 +85,7 @@ const HARMLESS: &[&str] = &[
     "moe_multimodal",
     "moe_gate",
     "expert_selection",
+    "pad_sequence",
 ];
 
 /// Refuses the first such key whose value does not switch it off.

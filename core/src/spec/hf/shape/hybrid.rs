@@ -1,9 +1,10 @@
-//! Layers that are not attention and a feed-forward block one after the other: Gemma 4, Nemotron-H, Jamba,
-//! Granite 4 and Falcon-H1. Their classes are transformers 5.23.0's; names are llama.cpp's.
+//! Layers that are not attention and a feed-forward block one after the other: which family builds its own. Gemma 4,
+//! Nemotron-H, Jamba, Granite 4 and Falcon-H1 stand here, the others in files of their kind. Their classes are
+//! transformers 5.23.0's where nothing else is said; names are llama.cpp's.
 
 use super::build::Build;
-use super::law::{Ffn, Flag, Law, Moe, Mtp, SharedExperts, Sparse};
-use super::{Reader, ffn, mixers};
+use super::law::{Ffn, Flag, Law, Moe, Mtp, QkNorm, SharedExperts, Sparse};
+use super::{Reader, ffn, gemma3n, hyper, mixers, recurrent, twofold};
 use crate::error::PlanError;
 use crate::spec::file::RunBody;
 use crate::spec::layer::Mixer;
@@ -21,6 +22,28 @@ pub(super) enum Hybrid {
     Granite,
     /// Attention and Mamba-2 side by side, then a dense block.
     FalconH1,
+    /// Window and full layers, shared caches, several predictions of the stream side by side.
+    Gemma3n,
+    /// Compressed attention, experts chosen by token in the first layers, several lanes of the stream.
+    DeepSeekV4,
+    /// Gated delta or latent attention with an indexer, several lanes of the stream.
+    Glm5Next,
+    /// Two attentions and two blocks a layer, experts beside them.
+    LongCat,
+    /// Attention, or cross-attention to an image.
+    Mllama,
+    /// Attention and block each there or not.
+    Nas,
+    /// Queries by way of a narrow shared one.
+    Step3,
+    /// Window and full layers with their own number of heads.
+    Step35,
+    /// Linear recurrence or windowed attention.
+    Griffin,
+    /// Mamba-2, and attention blocks that layers share.
+    Zamba2,
+    /// Matrix LSTM.
+    XLstm,
 }
 
 const PLAIN: Law = Law { ffn_bias: Flag::Never, ..Law::LLAMA.bias(Flag::Never, Flag::Never) };
@@ -39,6 +62,17 @@ impl Hybrid {
             "jamba" => Self::Jamba,
             "granitemoehybrid" => Self::Granite,
             "falcon_h1" => Self::FalconH1,
+            "gemma3n_text" => Self::Gemma3n,
+            "deepseek_v4" | "deepseek_ref" => Self::DeepSeekV4,
+            "glm5_next_text" => Self::Glm5Next,
+            "longcat_flash" => Self::LongCat,
+            "mllama_text_model" => Self::Mllama,
+            "nemotron-nas" => Self::Nas,
+            "step3_text" => Self::Step3,
+            "step3p5" | "step3p7" => Self::Step35,
+            "recurrent_gemma" => Self::Griffin,
+            "zamba2" => Self::Zamba2,
+            "xlstm" => Self::XLstm,
             _ => return None,
         })
     }
@@ -57,7 +91,29 @@ impl Hybrid {
             Self::Granite => {
                 Law { tied: true, moe: experts(SharedExperts::None, Flag::Never, true), ..PLAIN }
             }
-            Self::FalconH1 => PLAIN,
+            Self::FalconH1 | Self::LongCat | Self::Mllama | Self::Nas | Self::XLstm => PLAIN,
+            Self::Gemma3n | Self::Zamba2 => Law { tied: true, ..PLAIN },
+            Self::DeepSeekV4 => Law {
+                moe: experts(SharedExperts::Count("n_shared_experts"), Flag::Always, true),
+                mtp: Mtp::Shared,
+                ..PLAIN
+            },
+            Self::Glm5Next => Law {
+                mtp: Mtp::Shared,
+                ..PLAIN.moe(Sparse::AfterDense, SharedExperts::Count("n_shared_experts"), Flag::Always)
+            },
+            Self::Step3 => Law { moe: experts(SharedExperts::None, Flag::Never, true), ..PLAIN },
+            Self::Step35 => Law {
+                moe: experts(SharedExperts::None, Flag::Always, true),
+                qk_norm: QkNorm::Head,
+                mtp: Mtp::Head,
+                ..PLAIN
+            },
+            Self::Griffin => Law {
+                tied: true,
+                ffn_bias: Flag::Always,
+                ..PLAIN.bias(Flag::Key("attention_bias", false), Flag::Always)
+            },
         }
     }
 
@@ -82,27 +138,59 @@ impl Hybrid {
             Self::Granite => granite(r, body, b),
             Self::FalconH1 => {
                 parts(r, body, b)?;
+                r.fields.ignore(&["mamba_use_mlp", "projectors_bias"]);
                 ffn::dense(r, "", r.need("intermediate_size")?, b)?;
                 two_norms(r, b)
             }
+            Self::Gemma3n => gemma3n::layer(r, b),
+            Self::DeepSeekV4 => hyper::deepseek_v4(r, index, body, b),
+            Self::Glm5Next => hyper::glm5_next(r, index, body, b),
+            Self::LongCat => twofold::longcat(r, body, b),
+            Self::Mllama => twofold::mllama(r, body, b),
+            Self::Nas => twofold::nas(r, index, body, b),
+            Self::Step3 => twofold::step3(r, index, body, b),
+            Self::Step35 => twofold::step3p5(r, index, body, b),
+            Self::Griffin => recurrent::griffin(r, body, b),
+            Self::Zamba2 => recurrent::zamba2(r, index, body, b),
+            Self::XLstm => recurrent::xlstm(r, body, b),
         }
     }
 
     /// Adds what stands outside the layers beside embeddings, output norm and head.
     pub(super) fn outside(self, r: &Reader<'_, '_>, layers: usize, b: &mut Build) -> Result<(), PlanError> {
         match self {
-            Self::Gemma4 => {
-                let Some(width) = per_layer(r)? else { return Ok(()) };
-                let all = u64::try_from(layers).ok().and_then(|n| n.checked_mul(width));
-                let all = all.ok_or(crate::unit::Overflow)?;
-                b.matrix("per_layer_token_embd", all, r.need("vocab_size_per_layer_input")?);
-                b.matrix("per_layer_model_proj", r.hidden()?, all);
-                b.vector("per_layer_proj_norm", width);
-                Ok(())
+            Self::Gemma4 => per_layer_outside(r, layers, b),
+            Self::Gemma3n => {
+                per_layer_outside(r, layers, b)?;
+                gemma3n::outside(r, b)
             }
-            Self::NemotronH | Self::Jamba | Self::Granite | Self::FalconH1 => Ok(()),
+            Self::DeepSeekV4 => hyper::outside(r, b),
+            Self::Mllama => twofold::mllama_outside(r, b),
+            Self::NemotronH
+            | Self::Jamba
+            | Self::Granite
+            | Self::FalconH1
+            | Self::Glm5Next
+            | Self::LongCat
+            | Self::Nas
+            | Self::Step3
+            | Self::Step35
+            | Self::Griffin
+            | Self::Zamba2
+            | Self::XLstm => Ok(()),
         }
     }
+}
+
+/// Gemma's embeddings for every layer, and their way into the stream.
+fn per_layer_outside(r: &Reader<'_, '_>, layers: usize, b: &mut Build) -> Result<(), PlanError> {
+    let Some(width) = per_layer(r)? else { return Ok(()) };
+    let all = u64::try_from(layers).ok().and_then(|n| n.checked_mul(width));
+    let all = all.ok_or(crate::unit::Overflow)?;
+    b.matrix("per_layer_token_embd", all, r.need("vocab_size_per_layer_input")?);
+    b.matrix("per_layer_model_proj", r.hidden()?, all);
+    b.vector("per_layer_proj_norm", width);
+    Ok(())
 }
 
 /// The mixers of a layer, one or side by side.
@@ -218,8 +306,8 @@ fn components(r: &Reader<'_, '_>, letters: &str, names: &str) -> Result<Vec<Stri
 
 /// `NemotronHBlock`: one norm and one component; a prediction layer is one of each of its list's.
 fn nemotron_h(r: &Reader<'_, '_>, index: usize, body: &RunBody, b: &mut Build) -> Result<(), PlanError> {
-    // Which function, not which matrices: its blocks have no gate.
-    r.fields.ignore(&["mlp_hidden_act"]);
+    // Which function, not which matrices: its blocks have no gate. Of Mamba-1, which the family does not have.
+    r.fields.ignore(&["mlp_hidden_act", "time_step_rank"]);
     let trunk = components(r, "hybrid_override_pattern", "layers_block_type")?;
     if let Some(component) = trunk.get(index) {
         b.vector("attn_norm", r.hidden()?);
@@ -265,6 +353,8 @@ fn component_of(r: &Reader<'_, '_>, component: &str, body: &RunBody, b: &mut Bui
 /// `GraniteMoeHybridDecoderLayer`: experts, where there are any, beside a block that every token reads.
 fn granite(r: &Reader<'_, '_>, body: &RunBody, b: &mut Build) -> Result<(), PlanError> {
     parts(r, body, b)?;
+    // Said also of models without a Mamba layer.
+    r.fields.ignore(&["mamba_conv_bias", "mamba_proj_bias"]);
     let experts = r.u64("num_local_experts")?.filter(|n| *n > 0);
     match (experts, r.law.moe) {
         (Some(_), Some(moe)) => {

@@ -39,6 +39,24 @@ pub(super) enum Norms {
     TwoAfter,
     /// Before and after each.
     Four,
+    /// Falcon's: one, or two where attention and block run one after the other or `num_ln_in_parallel_attn` is 2.
+    Falcon,
+}
+
+/// A value a head that attention may spend itself on instead of a token.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sinks {
+    /// None.
+    None,
+    /// In every layer.
+    All,
+    /// In windowed and in full layers, where these say so.
+    Keyed {
+        /// For windowed layers.
+        window: Flag,
+        /// For full layers.
+        full: Flag,
+    },
 }
 
 /// The feed-forward block.
@@ -82,6 +100,10 @@ pub(super) enum Sparse {
     Interval,
     /// All after the first `num_dense_layers`.
     NumDense,
+    /// As this key lists, 1 or 0 a layer.
+    Listed(&'static str),
+    /// Every one, where the config counts experts at all.
+    IfCounted,
 }
 
 /// Experts every token reads.
@@ -121,6 +143,8 @@ pub(super) enum Mtp {
     Copies,
     /// Projection and three norms.
     Shared,
+    /// Projection, three norms, and its own copy of the head.
+    Head,
 }
 
 /// A family's classes of tensors.
@@ -132,7 +156,7 @@ pub(super) struct Law {
     pub(super) fused_qkv: bool,
     /// A gate as wide as the attention's output, beside the queries.
     pub(super) gate: Flag,
-    pub(super) sinks: bool,
+    pub(super) sinks: Sinks,
     pub(super) qk_norm: QkNorm,
     pub(super) norms: Norms,
     /// Norms have a bias (`LayerNorm`).
@@ -145,8 +169,8 @@ pub(super) struct Law {
     /// `tie_word_embeddings` where the config is silent.
     pub(super) tied: bool,
     pub(super) head_bias: Flag,
-    /// Rows of a learned position table: a key of the config, and rows added to it.
-    pub(super) positions: Option<(&'static str, u64)>,
+    /// Rows of a learned position table: the keys that may say them, and rows added.
+    pub(super) positions: Option<(&'static [&'static str], u64)>,
     /// A norm right after the embedding.
     pub(super) embedding_norm: bool,
 }
@@ -158,7 +182,7 @@ impl Law {
         out_bias: Flag::Key("attention_bias", false),
         fused_qkv: false,
         gate: Flag::Never,
-        sinks: false,
+        sinks: Sinks::None,
         qk_norm: QkNorm::None,
         norms: Norms::Two,
         norm_bias: false,

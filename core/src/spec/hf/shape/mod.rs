@@ -7,10 +7,14 @@
 mod build;
 mod families;
 mod ffn;
+mod gemma3n;
 mod guard;
 mod hybrid;
+mod hyper;
 mod law;
 mod mixers;
+mod recurrent;
+mod twofold;
 
 use super::dims::Layers;
 use super::fields::Fields;
@@ -122,8 +126,8 @@ impl<'a> Reader<'_, 'a> {
         let vocab = self.vocab()?;
         let mut b = Build::default();
         b.matrix("token_embd", hidden, vocab);
-        if let Some((key, more)) = law.positions {
-            b.matrix("position_embd", hidden, self.need(key)? + more);
+        if let Some((keys, more)) = law.positions {
+            b.matrix("position_embd", hidden, self.need_first(keys)? + more);
         }
         if law.embedding_norm {
             b.norm("token_embd_norm", hidden, law.norm_bias);
@@ -133,6 +137,11 @@ impl<'a> Reader<'_, 'a> {
         }
         if !tied {
             b.matrix("output", hidden, vocab);
+        }
+        if self.u64("attn_res_block_size")?.is_some() {
+            // Kimi K3 weighs the outputs of blocks of layers.
+            b.vector("output_res_norm", hidden);
+            b.vector("output_res_proj", hidden);
         }
         if let Some(dim) = self.rope_table()? {
             b.vector(ROPE_TABLE, dim / 2);
@@ -179,6 +188,11 @@ impl<'a> Reader<'_, 'a> {
             ffn::add(self, index, &mut b)?;
         }
         self.norms(&mut b)?;
+        if self.u64("attn_res_block_size")?.is_some() {
+            for part in ["attn_res_norm", "attn_res_proj", "ffn_res_norm", "ffn_res_proj"] {
+                b.vector(part, self.hidden()?);
+            }
+        }
         Ok(b.done())
     }
 
@@ -189,6 +203,12 @@ impl<'a> Reader<'_, 'a> {
             Norms::Two => &["attn_norm", "ffn_norm"],
             Norms::TwoAfter => &["post_attention_norm", "post_ffw_norm"],
             Norms::Four => &["attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"],
+            Norms::Falcon if self.bool("parallel_attn")? == Some(false) => &["attn_norm", "ffn_norm"],
+            Norms::Falcon => {
+                let new = self.bool("new_decoder_architecture")? == Some(true);
+                let two = self.u64("num_ln_in_parallel_attn")?.map_or(new, |n| n == 2);
+                if two { &["attn_norm", "attn_norm_2"] } else { &["attn_norm"] }
+            }
         };
         let hidden = self.hidden()?;
         for name in names {
@@ -201,21 +221,24 @@ impl<'a> Reader<'_, 'a> {
     fn module(&self) -> Result<Tensors, PlanError> {
         let hidden = self.hidden()?;
         let mut b = Build::default();
-        let copies = match self.law.mtp {
+        let (embedding, head) = match self.law.mtp {
             Mtp::None => {
                 let message =
                     format!("what a prediction layer of `{}` weighs is not understood here", self.family);
                 return Err(PlanError::unsupported("", message));
             }
-            Mtp::Copies => true,
-            Mtp::Shared | Mtp::NotStored => false,
+            Mtp::Copies => (true, true),
+            Mtp::Head => (false, true),
+            Mtp::Shared | Mtp::NotStored => (false, false),
         };
         b.matrix("nextn.eh_proj", 2 * hidden, hidden);
         for name in ["nextn.enorm", "nextn.hnorm", "nextn.shared_head_norm"] {
             b.vector(name, hidden);
         }
-        if copies {
+        if embedding {
             b.matrix("nextn.embed_tokens", hidden, self.vocab()?);
+        }
+        if head {
             b.matrix("nextn.shared_head_head", hidden, self.vocab()?);
         }
         Ok(b.done())
