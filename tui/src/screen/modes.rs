@@ -41,13 +41,12 @@ impl App {
     /// Takes the item under the cursor.
     pub(crate) fn choose(&mut self, picker: &Picker) -> Option<Deed> {
         self.mode = Mode::Browse;
+        // Weights of no format have bytes, whichever format's size looks like what was typed.
+        if let Some(bytes) = typed_weights(picker) {
+            self.act(Action::Weights(Some(WeightsRequest::Bytes(bytes))));
+            return None;
+        }
         match picker.take() {
-            // Weights of no format have bytes.
-            None if picker.title == lists::WEIGHTS && parse_bytes(&picker.query).is_ok() => {
-                let bytes = parse_bytes(&picker.query).ok().map(|bytes| WeightsRequest::Bytes(bytes.get()));
-                self.act(Action::Weights(bytes));
-                None
-            }
             None => {
                 self.say(format!("nothing is called `{}`", picker.query));
                 None
@@ -198,4 +197,12 @@ impl App {
             Err(error) => self.say(error.message),
         }
     }
+}
+
+/// The weights a list of formats was answered with in bytes: a size, unless an item was walked to. What is less than a
+/// mebibyte is the number of a format.
+fn typed_weights(picker: &Picker) -> Option<u64> {
+    let bytes = parse_bytes(&picker.query).ok()?.get();
+    let meant = picker.chosen().is_none() || (picker.cursor == 0 && bytes >= 1 << 20);
+    (picker.title == lists::WEIGHTS && meant).then_some(bytes)
 }

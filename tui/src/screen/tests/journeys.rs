@@ -1,6 +1,7 @@
 //! What people come for, key by key, from the first screen.
 
 use super::{app, press, screen};
+use kvplan_core::plan::WeightsRequest;
 use kvplan_core::planner::view::headline::Word;
 
 /// Which weights and which cache reach 200,000 tokens on an RTX 5090: read from the first screen, taken by Enter.
@@ -42,6 +43,8 @@ fn nodes_for_two_thousand_sessions() {
         &mut app,
         "fsessions<Enter>2000<Enter>ftypical<Enter>180000<Enter>fp95<Enter>700000<Enter>fprefix<Enter>40000<Enter>",
     );
+    // The size that was typed, though a format's looks like it.
+    assert_eq!(app.planner.state().request.weights, Some(WeightsRequest::Bytes(160_000_000_000)));
     let headline = &app.answers.headline;
     assert!(matches!(headline.word, Word::Fits | Word::Barely), "{headline:?}");
     assert!(headline.first.starts_with("2,000 sessions take "), "{headline:?}");
