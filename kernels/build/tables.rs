@@ -2,7 +2,7 @@
 //! the bits of entry i as a `u32`, and `level_four(i)`, which does so for four at once. Past the end they give anything.
 //!
 //! Tables: `lloyd_max_1` to `lloyd_max_8`, and the constants of that module by their names in lower case. A diagonal of
-//! signs is four words, element 0 in the lowest bit of the first.
+//! signs is four words, element 0 in the lowest bit of the first; iq4_nl's levels are four to a word, the first lowest.
 
 use kvplan_core::codec::tables as t;
 use std::fmt::Write as _;
@@ -56,6 +56,7 @@ fn entries(name: &str) -> Option<Vec<u32>> {
         "vllm_levels_3_at_128" => floats(&t::VLLM_LEVELS_3_AT_128),
         "vllm_levels_4_at_64" => floats(&t::VLLM_LEVELS_4_AT_64),
         "vllm_levels_4_at_128" => floats(&t::VLLM_LEVELS_4_AT_128),
+        "iq4_nl_levels" => four_bytes(t::IQ4_NL_LEVELS.map(i8::cast_unsigned)),
         "turbo_signs_before" => signs(t::TURBO_SIGNS_BEFORE),
         "turbo_signs_after" => signs(t::TURBO_SIGNS_AFTER),
         _ => return None,
@@ -66,8 +67,12 @@ fn floats(values: &[f32]) -> Vec<u32> {
     values.iter().map(|x| x.to_bits()).collect()
 }
 
+fn four_bytes(bytes: [u8; 16]) -> Vec<u32> {
+    bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect()
+}
+
 fn signs(bits: u128) -> Vec<u32> {
-    bits.to_le_bytes().as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect()
+    four_bytes(bits.to_le_bytes())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! `cargo run --release -p kvplan-kernels --example ratios [PART] [ADAPTER]`: how fast each kernel is against a plain copy
+//! `cargo run --release -p kvplan-kernels --example ratios [PART [CODEC]] [ADAPTER]`: how fast each kernel is against a plain copy
 //! on the same adapter, against the same work with one invocation per row, decoding over each codec against f16, and fused
 //! against naive prefill. Ratios only: absolute figures belong to one machine. PART is `packing`, `decode`, `latent` or
-//! `prefill`; without it all of them run.
+//! `prefill`; without it all of them run. CODEC keeps `packing` and `decode` to one.
 //!
 //! Whatever is compared runs in turn, round after round, and the fastest of each counts: other programs only ever slow a
 //! run down. On a CPU adapter it is processor time that is compared, of all threads: nothing is made of how many there are,
@@ -45,11 +45,20 @@ fn main() -> Result<(), GpuError> {
     if part.is_some() {
         arguments.remove(0);
     }
+    let only = arguments.first().and_then(|name| CODECS.iter().find(|kernels| kernels.codec.name() == name));
+    if only.is_some() {
+        arguments.remove(0);
+    }
+    let codecs = only.map_or(CODECS, std::slice::from_ref);
     let choice = arguments.pop().map_or(Choice::Fastest, Choice::Named);
-    block_on(run(&choice, |name| part.is_none_or(|part| part == name)))
+    block_on(run(&choice, codecs, |name| part.is_none_or(|part| part == name)))
 }
 
-async fn run(choice: &Choice, wanted: impl Fn(&str) -> bool) -> Result<(), GpuError> {
+async fn run(
+    choice: &Choice,
+    codecs: &[CodecKernels],
+    wanted: impl Fn(&str) -> bool,
+) -> Result<(), GpuError> {
     let gpu = Gpu::open(choice).await?;
     println!("Adapter: {} ({})", gpu.info().name, gpu.info().driver);
     if wanted("packing") {
@@ -57,7 +66,7 @@ async fn run(choice: &Choice, wanted: impl Fn(&str) -> bool) -> Result<(), GpuEr
             "\nBytes moved per second, a plain copy being 1; and times as fast as one invocation per row\n"
         );
         println!("| kernel | side | against a copy | against one per row |\n|---|---|---|---|");
-        for kernels in CODECS {
+        for kernels in codecs {
             packing(&gpu, &kernels.key).await?;
             // Most codecs keep both sides alike.
             if kernels.value.quantize != kernels.key.quantize {
@@ -71,14 +80,14 @@ async fn run(choice: &Choice, wanted: impl Fn(&str) -> bool) -> Result<(), GpuEr
             "\nDecoding, 8 KV heads of 128, 8192 tokens: tokens per second against f16, the cache's bytes per"
         );
         println!(
-            "second against a copy, times as fast as one invocation per query head (8 sequences of 512)\n"
+            "second against a copy, times as fast as one invocation per query head (8 sequences of 512; KIVI: one)\n"
         );
         println!("| codec | query heads per KV head | against f16 | against a copy | against one per head |");
         println!("|---|---|---|---|---|");
         let Some(f16) = CodecKernels::of(Codec::F16) else { return Ok(()) };
-        let f16_cache = packed_sides(&gpu, f16).await?;
-        for kernels in CODECS {
-            let cache = packed_sides(&gpu, kernels).await?;
+        let f16_cache = packed_sides(&gpu, f16, SIDE).await?;
+        for kernels in codecs {
+            let cache = packed_sides(&gpu, kernels, SIDE).await?;
             for per_kv in [1, 4] {
                 decoding(&gpu, per_kv, (f16, &f16_cache), (kernels, &cache)).await?;
             }
@@ -216,10 +225,10 @@ async fn packed(gpu: &Gpu, side: &SideKernels, tensor: Tensor) -> Result<Buffer,
 }
 
 /// Both sides of a cache.
-async fn packed_sides(gpu: &Gpu, kernels: &CodecKernels) -> Result<[Buffer; 2], GpuError> {
-    let key = packed(gpu, &kernels.key, SIDE).await?;
+async fn packed_sides(gpu: &Gpu, kernels: &CodecKernels, tensor: Tensor) -> Result<[Buffer; 2], GpuError> {
+    let key = packed(gpu, &kernels.key, tensor).await?;
     let alike = kernels.value.quantize == kernels.key.quantize;
-    let value = if alike { key.clone() } else { packed(gpu, &kernels.value, SIDE).await? };
+    let value = if alike { key.clone() } else { packed(gpu, &kernels.value, tensor).await? };
     Ok([key, value])
 }
 
@@ -267,19 +276,23 @@ async fn decoding(gpu: &Gpu, per_kv: u32, f16: Cached<'_>, own: Cached<'_>) -> R
 /// processors, and no loop of more than 65 535 rounds in all, after which Mesa's CPU driver leaves it.
 async fn against_by_head(gpu: &Gpu, (kernels, [k, v]): Cached<'_>, per_kv: u32) -> Result<String, GpuError> {
     // A window in 16 bits follows the tokens of one sequence.
-    if kernels.sides().iter().any(|side| side.layout().residual.window() > 0) {
-        return Ok("(one sequence only)".into());
-    }
-    let shape = decode_shape(SEQUENCES, SIDE.tokens / SEQUENCES, per_kv);
+    let windowed = kernels.sides().iter().any(|side| side.layout().residual.window() > 0);
+    let (sequences, tokens) = if windowed { (1, 960) } else { (SEQUENCES, SIDE.tokens / SEQUENCES) };
+    let [k, v] = if windowed {
+        packed_sides(gpu, kernels, Tensor { tokens, ..SIDE }).await?
+    } else {
+        [k.clone(), v.clone()]
+    };
+    let shape = decode_shape(sequences, tokens, per_kv);
     let Some(shader) = baseline("decode", kernels.decode) else { return Ok("(none)".into()) };
     let q = gpu.upload_values("q", noise(u64::from(shape.sequences * shape.heads * shape.head_dim))).await?;
-    let lengths = gpu.upload_words("lengths", &[shape.capacity; SEQUENCES as usize]).await?;
+    let lengths = gpu.upload_words("lengths", &vec![tokens; sequences as usize]).await?;
     let parts = gpu.buffer("parts", shape.parts_bytes()).await?;
     let (out, want) = (gpu.buffer("out", q.bytes()).await?, gpu.buffer("want", q.bytes()).await?);
-    let ours = shape.decode(kernels, &q, Cache::new(k, v, &lengths), &parts, &out)?;
+    let ours = shape.decode(kernels, &q, Cache::new(&k, &v, &lengths), &parts, &out)?;
     let params = shape.params(kernels, &Addressing::default())?;
     let by_head = [launch(shader, &params)
-        .buffers([&q, k, v, &lengths, &lengths, &lengths, &want])
+        .buffers([&q, &k, &v, &lengths, &lengths, &lengths, &want])
         .invocations(u64::from(shape.sequences * shape.heads))];
     let seconds = race(gpu, &[&ours, &by_head]).await?;
     let (out, want) = (gpu.read_values(&out).await?, gpu.read_values(&want).await?);

@@ -36,6 +36,13 @@
 //!   `place.length`, say) defines its own and stores what it needs in the record.
 //! - `kv_load4(record, element) -> vec4<f32>`: elements `element..element + 4`, `element` a multiple of 4, both counted
 //!   inside the head. Where blocks cross heads, `record.first` is the head's first element in the row.
+//! - `kv_load16(record, element) -> mat4x4<f32>`: sixteen of them, `element` a multiple of 16, the very values of four
+//!   `kv_load4`. Decoding and `dequantize/rows` read by it where heads are whole sixteens: what a block shares (scale, minimum,
+//!   high bits, words that straddle) is read once, which is most of what reading costs. A decoder with nothing to share
+//!   imports `shared/sixteen as kv`.
+//! - `kv_FACTORS`, `kv_factors`, `kv_record_measured`: numbers that take a whole vector to find (a norm over the length of
+//!   the decoded levels). `kv_record` leaves them in `kv_factors`; a kernel whose invocations share a vector has one of them
+//!   measure it and gives the others what it found. Most decoders have none and import `shared/no_factors as kv`.
 //! - `beside[params.kv_side.beside ..][.. beside_words]`: a buffer for what lies outside the cache, shared by both sides
 //!   ([`op::Beside`]): static scales (`#import shared/scale as kv` reads one per tensor, one per head, or 1), tables.
 //!
@@ -49,7 +56,7 @@
 //!    whatever makes whole words; a row is a head's vector where the layout is per head, else the row of all heads). With
 //!    `const LANES`, that many invocations (a workgroup) share the unit.
 //!    `shared/stream` writes bytes one after the other, `shared/row_scale` divides by the scale beside the cache.
-//! 2. `wgsl/kv/a.wgsl`: `kv_record` and `kv_load4`. Everything the file declares begins with `kv_` (it is imported twice,
+//! 2. `wgsl/kv/a.wgsl`: `kv_record`, `kv_load4` and `kv_load16`. Everything the file declares begins with `kv_` (it is imported twice,
 //!    renamed); what both sides may share comes by an import without `as`. `shared/bytes` reads at any byte.
 //! 3. Sizes come from `#import layout/NAME`, or `#import layout/NAME.key as K` where the sides differ: `K_ELEMENTS`,
 //!    `K_BYTES`, `K_EXTRA`, `K_RESIDUAL` and the offsets of the block's fields. Never type one.

@@ -239,6 +239,7 @@ impl Shape {
         launch(shader, params)
             .constant("GROUP", group)
             .constant("NEIGHBOURS", neighbours)
+            .constant("WHOLE", u32::from(self.head_dim.is_multiple_of(16)))
             .buffers([q, cache.k, cache.v, cache.table(), cache.lengths, cache.beside(), parts])
             .workgroups([tiles, self.splits(shader), self.sequences].map(u64::from))
     }

@@ -366,12 +366,22 @@ impl SideKernels {
         let constant = |name| u64::from(shader.constant(name).unwrap_or(1));
         let columns = u64::from(tensor.heads) * u64::from(tensor.head_dim) / constant("UNIT");
         let runs = u64::from(tensor.tokens).div_ceil(constant("RUN"));
+        let whole = shader.overrides.contains(&"WHOLE") && tensor.head_dim.is_multiple_of(16);
         let mut launch = Dispatch::new(shader).params(params.bytes()).buffers([src, beside.or(src), dst]);
         // As `super::launch` does for attention.
         if shader.overrides.contains(&"src_PAGES") {
             launch = launch.constant("src_PAGES", u32::from(params.src_side.page_tokens > 1));
         }
-        Ok(launch.invocations(runs * columns))
+        if whole {
+            launch = launch.constant("WHOLE", 1);
+        }
+        let measured = shader.constant("src_FACTORS").unwrap_or(0) > 0;
+        let vectors = runs * u64::from(tensor.heads);
+        Ok(launch.invocations(match (measured, whole) {
+            (true, _) => vectors,
+            (false, true) => runs * columns / 4,
+            (false, false) => runs * columns,
+        }))
     }
 
     /// Parameters of `dequantize/rows`.

@@ -37,8 +37,18 @@ impl Shape {
         let steps = split.min(u64::from(self.capacity)).div_ceil((4 / heads).max(1));
         let own = steps.div_ceil(slices);
         let records = 4 / group;
-        let [key, value] = found.map(|rounds| own * (1 + records * rounds));
-        let tiles = steps.div_ceil(shares / across);
+        // A key with factors is measured by one invocation, and those that read of it copy what it found.
+        let factors = u64::from(shader.constant("k_FACTORS").unwrap_or(0));
+        let kept = if factors > 0 { of(shader, "FACTORS") / (records * factors) } else { u64::MAX };
+        let tiles = steps.div_ceil((shares / across).min(kept));
+        let [found_key, found_value] = found;
+        let measured = if factors > 0 {
+            ((steps * records).div_ceil(lanes) + tiles) * (1 + found_key + factors)
+        } else {
+            own * records * found_key
+        };
+        let key = measured + own * (1 + records * factors);
+        let value = own * (1 + records * found_value);
         // A tile's shares are summed up by all invocations, each for some steps; those of a last, smaller tile too.
         let sums = (steps.div_ceil(lanes) + tiles) * (1 + across);
         let ends = 4 * (1 + heads) + 2 * lanes + heads * (5 + width.div_ceil(lanes) * slices);

@@ -33,6 +33,6 @@ fn workgroup_sizes_bindings_and_constants_are_read_from_the_shaders() {
     assert_eq!(attention::decode::Q8_0.constant("SPLIT"), Some(256));
     assert_eq!(
         attention::decode::Q8_0.overrides,
-        ["RING", "PAGED", "k_PAGES", "v_PAGES", "GROUP", "NEIGHBOURS", "HEADS", "TOKENS"]
+        ["RING", "PAGED", "k_PAGES", "v_PAGES", "GROUP", "NEIGHBOURS", "HEADS", "WHOLE", "TOKENS", "KEYS"]
     );
 }

@@ -3,7 +3,8 @@
 // A workgroup takes one sequence, SPLIT tokens and up to four query heads: of one KV head, or of neighbouring KV heads
 // that have fewer. An invocation takes four columns of four elements, the same ones of every token it sees, so that its
 // share of the queries and of the sums stays in registers and each packed word is read and decoded once for all heads of
-// a group. Neighbours take neighbouring columns; those left over take other tokens. What goes through workgroup memory: a
+// a group. The four follow one another: what sixteen elements of a block share is read once. Invocations left over take
+// other tokens. What goes through workgroup memory: a
 // token's shares of a score, its weight, and at the end the sums of invocations that took the same columns. A split is
 // one softmax: no rescaling inside.
 //
@@ -34,14 +35,21 @@ const SPLIT: u32 = 256u;
 const MAX_HEAD_DIM: u32 = 16u * LANES;
 const SHARES: u32 = 512u;
 const LEADERS: u32 = 4u;
+// Factors of keys that are kept at a time, for decoders that have any.
+const FACTORS: u32 = 512u;
+const FACTORS_KEPT: u32 = max(1u, FACTORS * min(k_FACTORS, 1u));
 
 // Query heads of a KV head, and KV heads, that a workgroup takes: 1, 2 or 4 in all. Several KV heads have all their query
 // heads here.
 override GROUP: u32 = 4u;
 override NEIGHBOURS: u32 = 1u;
 override HEADS: u32 = GROUP * NEIGHBOURS;
+// Whether heads are whole sixteens of elements.
+override WHOLE: bool = false;
 // Tokens of a step.
 override TOKENS: u32 = 4u / HEADS;
+// Keys of a step.
+override KEYS: u32 = 4u / GROUP;
 
 // Shares of a tile's scores; at the end, of one head's sums.
 var<workgroup> shares: array<vec4<f32>, SHARES>;
@@ -49,19 +57,55 @@ var<workgroup> shares: array<vec4<f32>, SHARES>;
 var<workgroup> weights: array<vec4<f32>, SPLIT>;
 var<workgroup> lanes: array<vec4<f32>, LANES>;
 var<workgroup> leaders: array<vec4<f32>, LEADERS>;
+var<workgroup> factors: array<f32, FACTORS_KEPT>;
 
-// This invocation's columns, the queries in them and the sums: four of each head.
-var<private> columns: array<u32, 4>;
+// The element this invocation's columns begin at and the last column's, the queries in them and the sums: four of each head.
+var<private> first_element: u32;
+var<private> last_element: u32;
 var<private> queries: array<vec4<f32>, 16>;
 var<private> sums: array<vec4<f32>, 16>;
+
+// This invocation's columns of a key, and of a value. A column past the row is the last one again.
+fn key(record: Record) -> mat4x4<f32> {
+    if WHOLE {
+        return k_load16(record, first_element);
+    }
+    return mat4x4<f32>(
+        k_load4(record, min(first_element, last_element)),
+        k_load4(record, min(first_element + 4u, last_element)),
+        k_load4(record, min(first_element + 8u, last_element)),
+        k_load4(record, min(first_element + 12u, last_element)),
+    );
+}
+
+fn value(record: Record) -> mat4x4<f32> {
+    if WHOLE {
+        return v_load16(record, first_element);
+    }
+    return mat4x4<f32>(
+        v_load4(record, min(first_element, last_element)),
+        v_load4(record, min(first_element + 4u, last_element)),
+        v_load4(record, min(first_element + 8u, last_element)),
+        v_load4(record, min(first_element + 12u, last_element)),
+    );
+}
+
+// The record of a key of a tile, its factors found by whoever measured it.
+fn key_record(at: Place, head: u32, index: u32) -> Record {
+    for (var i = 0u; i < k_FACTORS; i++) {
+        k_factors[i] = factors[index * k_FACTORS + i];
+    }
+    return k_record_measured(at, head);
+}
 
 // This invocation's share of the dot products of one key with the queries of the heads from `first` on.
 fn dots(record: Record, first: u32) -> vec4<f32> {
     let at = first * 4u;
-    let a = k_load4(record, columns[0] * 4u);
-    let b = k_load4(record, columns[1] * 4u);
-    let c = k_load4(record, columns[2] * 4u);
-    let d = k_load4(record, columns[3] * 4u);
+    let four = key(record);
+    let a = four[0];
+    let b = four[1];
+    let c = four[2];
+    let d = four[3];
     var score = vec4<f32>(0.0f);
     score.x = dot(a, queries[at + 0u]) + dot(b, queries[at + 1u]) + dot(c, queries[at + 2u]) + dot(d, queries[at + 3u]);
     if GROUP > 1u {
@@ -77,10 +121,11 @@ fn dots(record: Record, first: u32) -> vec4<f32> {
 // Adds one value under the weights of the heads from `first` on.
 fn add(record: Record, first: u32, weight: vec4<f32>) {
     let at = first * 4u;
-    let a = v_load4(record, columns[0] * 4u);
-    let b = v_load4(record, columns[1] * 4u);
-    let c = v_load4(record, columns[2] * 4u);
-    let d = v_load4(record, columns[3] * 4u);
+    let four = value(record);
+    let a = four[0];
+    let b = four[1];
+    let c = four[2];
+    let d = four[3];
     sums[at + 0u] += weight.x * a;
     sums[at + 1u] += weight.x * b;
     sums[at + 2u] += weight.x * c;
@@ -130,42 +175,59 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
     let newest = begin + max(count, 1u) - 1u;
     let steps = (count + TOKENS - 1u) / TOKENS;
 
-    // Invocations to a row, and rows at a time. A column past the row is the last one again under a query of zeros.
+    // Invocations to a row, and rows at a time. A column past the row has a query of zeros.
     let across = (width + 3u) / 4u;
     let slices = LANES / across;
     let slice = lane / across;
-    let first_column = lane % across;
+    let place_in_row = lane % across;
+    let first_column = place_in_row * 4u;
     let takes = slice < slices;
+    first_element = first_column * 4u;
+    last_element = (width - 1u) * 4u;
     for (var i = 0u; i < 4u; i++) {
-        let column = first_column + i * across;
-        columns[i] = min(column, width - 1u);
+        let column = first_column + i;
         for (var head = 0u; head < HEADS; head++) {
-            let query = q[(first_head + min(head, heads - 1u)) * width + columns[i]];
+            let query = q[(first_head + min(head, heads - 1u)) * width + min(column, width - 1u)];
             queries[head * 4u + i] = select(vec4<f32>(0.0f), query, column < width);
         }
     }
 
     var highest = vec4<f32>(LOWEST);
-    let tile_steps = SHARES / across;
+    var tile_steps = SHARES / across;
+    if k_FACTORS > 0u {
+        tile_steps = min(tile_steps, FACTORS / (KEYS * max(k_FACTORS, 1u)));
+    }
     for (var tile = 0u; tile < steps; tile += tile_steps) {
         let some = min(tile_steps, steps - tile);
+        // What a key's elements have in common is found once, by one invocation, not by all that read of it.
+        if k_FACTORS > 0u {
+            for (var i = lane; i < some * KEYS; i += LANES) {
+                let t = begin + (tile + i / KEYS) * TOKENS + i % KEYS / NEIGHBOURS;
+                _ = k_record(place(id.z, min(t, newest), length), kv_head + i % NEIGHBOURS);
+                for (var f = 0u; f < k_FACTORS; f++) {
+                    factors[i * k_FACTORS + f] = k_factors[f];
+                }
+            }
+            workgroupBarrier();
+        }
         if takes {
             for (var s = slice; s < some; s += slices) {
                 let t = begin + (tile + s) * TOKENS;
-                var score = dots(k_record(place(id.z, t, length), kv_head), 0u);
+                let first = s * KEYS;
+                var score = dots(key_record(place(id.z, t, length), kv_head, first), 0u);
                 if GROUP == 2u {
                     let second = place(id.z, min(t + 1u / NEIGHBOURS, newest), length);
-                    score = vec4<f32>(score.xy, dots(k_record(second, kv_head + NEIGHBOURS - 1u), 2u * (NEIGHBOURS - 1u)).xy);
+                    score = vec4<f32>(score.xy, dots(key_record(second, kv_head + NEIGHBOURS - 1u, first + 1u), 2u * (NEIGHBOURS - 1u)).xy);
                 }
                 if GROUP == 1u {
                     let second = place(id.z, min(t + 1u / NEIGHBOURS, newest), length);
                     let third = place(id.z, min(t + 2u / NEIGHBOURS, newest), length);
                     let fourth = place(id.z, min(t + 3u / NEIGHBOURS, newest), length);
-                    score.y = dots(k_record(second, kv_head + 1u % NEIGHBOURS), 1u % NEIGHBOURS).x;
-                    score.z = dots(k_record(third, kv_head + 2u % NEIGHBOURS), 2u % NEIGHBOURS).x;
-                    score.w = dots(k_record(fourth, kv_head + 3u % NEIGHBOURS), 3u % NEIGHBOURS).x;
+                    score.y = dots(key_record(second, kv_head + 1u % NEIGHBOURS, first + 1u), 1u % NEIGHBOURS).x;
+                    score.z = dots(key_record(third, kv_head + 2u % NEIGHBOURS, first + 2u), 2u % NEIGHBOURS).x;
+                    score.w = dots(key_record(fourth, kv_head + 3u % NEIGHBOURS, first + 3u), 3u % NEIGHBOURS).x;
                 }
-                shares[s * across + first_column] = score;
+                shares[s * across + place_in_row] = score;
             }
         }
         workgroupBarrier();
@@ -244,7 +306,7 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
     for (var head = 0u; head < HEADS; head++) {
         if takes {
             for (var i = 0u; i < 4u; i++) {
-                let column = first_column + i * across;
+                let column = first_column + i;
                 if column < width {
                     shares[slice * width + column] = share(head, i);
                 }

@@ -3,6 +3,7 @@
 
 #import shared/place
 #import shared/bytes as kv
+#import shared/sixteen as kv
 
 // Words of a head's part: its first byte, bytes per key, the norms' byte in a key, widths in use, where the levels of each
 // width are; then a word per element.
@@ -12,8 +13,9 @@ const kv_WIDTHS: u32 = 8u;
 const kv_RECORD_STEP: u32 = 4u;
 const kv_RECORD_ROUNDS: u32 = kv_WIDTHS;
 
-// What the levels of each width are multiplied by, of the record found last.
-var<private> kv_lengths: array<f32, kv_WIDTHS>;
+// What the levels of each width are multiplied by.
+const kv_FACTORS: u32 = kv_WIDTHS;
+var<private> kv_factors: array<f32, kv_FACTORS>;
 
 // An element: in its low bits where its code begins in the key, then the bits of the code as stored, then its width.
 fn kv_width(entry: u32) -> u32 {
@@ -35,15 +37,20 @@ fn kv_entry(record: Record, element: u32) -> u32 {
 fn kv_measure(record: Record, element: u32) {
     let entry = kv_entry(record, element);
     let level = kv_level(record, entry);
-    kv_lengths[kv_width(entry)] += level * level;
+    kv_factors[kv_width(entry)] += level * level;
+}
+
+fn kv_record_measured(at: Place, head: u32) -> Record {
+    let part = params.kv_side.beside + beside[params.kv_side.beside + head];
+    let codes = beside[part] + at.slot * beside[part + 1u];
+    return Record(codes, codes + beside[part + 2u], part, head, 0u);
 }
 
 // The stored norms over the lengths of the decoded levels, width by width.
 fn kv_record(at: Place, head: u32) -> Record {
-    let part = params.kv_side.beside + beside[params.kv_side.beside + head];
-    let codes = beside[part] + at.slot * beside[part + 1u];
-    let record = Record(codes, codes + beside[part + 2u], part, head, 0u);
-    kv_lengths = array<f32, kv_WIDTHS>();
+    let record = kv_record_measured(at, head);
+    let part = record.first;
+    kv_factors = array<f32, kv_WIDTHS>();
     for (var element = 0u; element < params.kv_side.head_dim; element += kv_RECORD_STEP) {
         kv_measure(record, element);
         kv_measure(record, element + 1u);
@@ -53,14 +60,14 @@ fn kv_record(at: Place, head: u32) -> Record {
     for (var i = 0u; i < beside[part + 3u]; i++) {
         let at = record.scales + 2u * i;
         let norm = unpack2x16float(kv_byte(at) | (kv_byte(at + 1u) << 8u)).x;
-        kv_lengths[i] = norm / sqrt(kv_lengths[i]);
+        kv_factors[i] = norm / sqrt(kv_factors[i]);
     }
     return record;
 }
 
 fn kv_load(record: Record, element: u32) -> f32 {
     let entry = kv_entry(record, element);
-    return kv_level(record, entry) * kv_lengths[kv_width(entry)];
+    return kv_level(record, entry) * kv_factors[kv_width(entry)];
 }
 
 fn kv_load4(record: Record, element: u32) -> vec4<f32> {

@@ -1,6 +1,7 @@
 #import shared/window as kv
 #import shared/bytes as kv
 #import shared/kivi_decode
+#import shared/no_factors as kv
 #import layout/kivi2.key as KIVI2_KEY
 
 fn kv_record(at: Place, head: u32) -> Record {
@@ -14,20 +15,36 @@ fn kv_record(at: Place, head: u32) -> Record {
     return Record(group, scales, 0u, head, at.slot % KIVI2_KEY_ELEMENTS);
 }
 
+// The codes of four channels of the record's token.
+fn kv_codes(record: Record, element: u32) -> vec4<u32> {
+    let bit = record.inside * 2u;
+    let first = record.codes + element * 8u + bit / 8u;
+    let bytes = vec4<u32>(kv_byte(first), kv_byte(first + 8u), kv_byte(first + 16u), kv_byte(first + 24u));
+    return (bytes >> vec4<u32>(bit & 7u)) & vec4<u32>(3u);
+}
+
+fn kv_packed4(record: Record, element: u32) -> vec4<f32> {
+    let scales = kv_halves4(record.scales + element * 2u);
+    let minima = kv_halves4(record.scales + (params.kv_side.head_dim + element) * 2u);
+    return kivi_decoded(kv_codes(record, element), scales, minima);
+}
+
 // KIVI's keys at 2 bits: 8 bytes of codes per channel, then the scales of all channels, then their minima.
 fn kv_load4(record: Record, element: u32) -> vec4<f32> {
     if kv_in_window(record) {
         return kv_window_load4(record, element);
     }
-    let bit = record.inside * 2u;
-    let first = record.codes + element * 8u + bit / 8u;
-    let bytes = vec4<u32>(kv_byte(first), kv_byte(first + 8u), kv_byte(first + 16u), kv_byte(first + 24u));
-    let codes = (bytes >> vec4<u32>(bit & 7u)) & vec4<u32>(3u);
-    let scales = record.scales + element * 2u;
-    let minima = scales + params.kv_side.head_dim * 2u;
-    return kivi_decoded(
-        codes,
-        vec4<f32>(kv_half(scales), kv_half(scales + 2u), kv_half(scales + 4u), kv_half(scales + 6u)),
-        vec4<f32>(kv_half(minima), kv_half(minima + 2u), kv_half(minima + 4u), kv_half(minima + 6u)),
+    return kv_packed4(record, element);
+}
+
+fn kv_load16(record: Record, element: u32) -> mat4x4<f32> {
+    if kv_in_window(record) {
+        return kv_window_load16(record, element);
+    }
+    return mat4x4<f32>(
+        kv_packed4(record, element),
+        kv_packed4(record, element + 4u),
+        kv_packed4(record, element + 8u),
+        kv_packed4(record, element + 12u),
     );
 }

@@ -1,8 +1,10 @@
 #import shared/record_in_rows as kv
 #import shared/window as kv
 #import shared/bytes as kv
+#import shared/no_factors as kv
 #import shared/kivi_decode
 #import layout/kivi2.value as KIVI2_VALUE
+#import shared/bits
 
 fn kv_record(at: Place, head: u32) -> Record {
     let packed = at.length - min(at.length, KIVI2_VALUE_RESIDUAL);
@@ -14,14 +16,34 @@ fn kv_record(at: Place, head: u32) -> Record {
     return record;
 }
 
+// Scale and minimum of an element's group.
+fn kv_scale_and_minimum(record: Record, element: u32) -> vec2<f32> {
+    let scale = record.scales + element / KIVI2_VALUE_ELEMENTS * 2u;
+    return vec2<f32>(kv_half(scale), kv_half(scale + params.kv_side.head_dim / KIVI2_VALUE_ELEMENTS * 2u));
+}
+
 // KIVI's values at 2 bits: the codes of all channels, then the scales of their groups of 32, then the minima.
 fn kv_load4(record: Record, element: u32) -> vec4<f32> {
     if kv_in_window(record) {
         return kv_window_load4(record, element);
     }
-    let word = kv_byte(record.codes + element / 4u);
-    let codes = (vec4<u32>(word) >> vec4<u32>(0u, 2u, 4u, 6u)) & vec4<u32>(3u);
-    let scale = record.scales + element / KIVI2_VALUE_ELEMENTS * 2u;
-    let lowest = scale + params.kv_side.head_dim / KIVI2_VALUE_ELEMENTS * 2u;
-    return kivi_decoded(codes, vec4<f32>(kv_half(scale)), vec4<f32>(kv_half(lowest)));
+    let scale = kv_scale_and_minimum(record, element);
+    return kivi_decoded(two_bits(kv_byte(record.codes + element / 4u)), vec4<f32>(scale.x), vec4<f32>(scale.y));
+}
+
+// Half a group.
+fn kv_load16(record: Record, element: u32) -> mat4x4<f32> {
+    if kv_in_window(record) {
+        return kv_window_load16(record, element);
+    }
+    let both = kv_scale_and_minimum(record, element);
+    let scale = vec4<f32>(both.x);
+    let lowest = vec4<f32>(both.y);
+    let word = kv_bytes4(record.codes + element / 4u);
+    return mat4x4<f32>(
+        kivi_decoded(two_bits(word), scale, lowest),
+        kivi_decoded(two_bits(word >> 8u), scale, lowest),
+        kivi_decoded(two_bits(word >> 16u), scale, lowest),
+        kivi_decoded(two_bits(word >> 24u), scale, lowest),
+    );
 }

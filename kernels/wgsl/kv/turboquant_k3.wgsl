@@ -3,6 +3,7 @@
 #import shared/mirrored
 #import table/vllm_levels_3_at_64 as vllm_even_level_3
 #import table/vllm_levels_3_at_128 as vllm_odd_level_3
+#import shared/sixteen as kv
 
 fn kv_levels(codes_at: u32, element: u32) -> vec4<f32> {
     let bit = element * 3u;
@@ -20,22 +21,28 @@ fn kv_levels(codes_at: u32, element: u32) -> vec4<f32> {
 // Elements that a round of `kv_record` reads.
 const kv_RECORD_STEP: u32 = 4u;
 
-// The norm over the length of the decoded levels, which is the same for all elements, goes where scales begin.
+// The norm over the length of the decoded levels, which is the same for all elements.
+const kv_FACTORS: u32 = 1u;
+var<private> kv_factors: array<f32, kv_FACTORS>;
+
+fn kv_record_measured(at: Place, head: u32) -> Record {
+    return kv_record_in_rows(at, head);
+}
+
 fn kv_record(at: Place, head: u32) -> Record {
-    var record = kv_record_in_rows(at, head);
+    let record = kv_record_in_rows(at, head);
     let dim = params.kv_side.head_dim;
     var square = 0.0f;
     for (var element = 0u; element < dim; element += kv_RECORD_STEP) {
         let levels = kv_levels(record.codes, element);
         square += dot(levels, levels);
     }
-    let norm_at = record.codes + (dim * 3u + 7u) / 8u;
-    let norm = unpack2x16float(kv_byte(norm_at) | (kv_byte(norm_at + 1u) << 8u)).x;
-    record.scales = bitcast<u32>(norm * inverseSqrt(square + 1e-16f));
+    let norm = unpack2x16float(kv_two_bytes(record.codes + (dim * 3u + 7u) / 8u)).x;
+    kv_factors[0] = norm * inverseSqrt(square + 1e-16f);
     return record;
 }
 
 // Keys of vLLM's TurboQuant at 3 bits, rotated.
 fn kv_load4(record: Record, element: u32) -> vec4<f32> {
-    return kv_levels(record.codes, element) * bitcast<f32>(record.scales);
+    return kv_levels(record.codes, element) * kv_factors[0];
 }

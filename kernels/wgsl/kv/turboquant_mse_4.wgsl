@@ -1,16 +1,33 @@
 #import shared/record as kv
 #import shared/bytes as kv
+#import shared/no_factors as kv
+#import shared/bits
 #import shared/inverse_root
 #import shared/mirrored
 #import table/lloyd_max_4 as lloyd_max_4
 
+fn kv_levels(word: u32) -> vec4<f32> {
+    let codes = nibbles(word);
+    return mirrored_levels(codes, 8u, lloyd_max_4_four(mirrored_places(codes, 8u))) * inverse_root(params.kv_side.head_dim);
+}
+
+// The norm behind the codes, at any byte.
+fn kv_norm(record: Record) -> f32 {
+    return unpack2x16float(kv_two_bytes(record.codes + (params.kv_side.head_dim * 4u + 7u) / 8u)).x;
+}
+
 // TurboQuant (MSE), 4 bits, rotated: codes as a bit stream, then the norm.
 fn kv_load4(record: Record, element: u32) -> vec4<f32> {
-    let word = kv_byte(record.codes + element / 2u) | (kv_byte(record.codes + element / 2u + 1u) << 8u);
-    let codes = (vec4<u32>(word) >> vec4<u32>(0u, 4u, 8u, 12u)) & vec4<u32>(15u);
-    let dim = params.kv_side.head_dim;
-    let root = inverse_root(dim);
-    let at = record.codes + (dim * 4u + 7u) / 8u;
-    let norm = unpack2x16float(kv_byte(at) | (kv_byte(at + 1u) << 8u)).x;
-    return mirrored_levels(codes, 8u, lloyd_max_4_four(mirrored_places(codes, 8u))) * root * norm;
+    return kv_levels(kv_two_bytes(record.codes + element / 2u)) * kv_norm(record);
+}
+
+fn kv_load16(record: Record, element: u32) -> mat4x4<f32> {
+    let first = kv_bytes4(record.codes + element / 2u);
+    let second = kv_bytes4(record.codes + element / 2u + 4u);
+    return mat4x4<f32>(
+        kv_levels(first),
+        kv_levels(first >> 16u),
+        kv_levels(second),
+        kv_levels(second >> 16u),
+    ) * kv_norm(record);
 }

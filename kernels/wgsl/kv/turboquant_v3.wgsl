@@ -1,13 +1,27 @@
 #import shared/record as kv
 #import shared/bytes as kv
+#import shared/no_factors as kv
+#import shared/bits
+
+// Scale and minimum, behind the codes, at any byte.
+fn kv_scale_and_minimum(record: Record) -> vec2<f32> {
+    return unpack2x16float(kv_bytes4(record.codes + (params.kv_side.head_dim * 3u + 7u) / 8u));
+}
 
 // Values of vLLM's TurboQuant at 3 bits: codes as a bit stream, then scale and minimum.
 fn kv_load4(record: Record, element: u32) -> vec4<f32> {
-    let bit = element * 3u;
-    let word = (kv_byte(record.codes + bit / 8u) | (kv_byte(record.codes + bit / 8u + 1u) << 8u)) >> (bit & 7u);
-    let codes = (vec4<u32>(word) >> vec4<u32>(0u, 3u, 6u, 9u)) & vec4<u32>(7u);
-    let at = record.codes + (params.kv_side.head_dim * 3u + 7u) / 8u;
-    let scale = unpack2x16float(kv_byte(at) | (kv_byte(at + 1u) << 8u)).x;
-    let lowest = unpack2x16float(kv_byte(at + 2u) | (kv_byte(at + 3u) << 8u)).x;
-    return vec4<f32>(codes) * scale + lowest;
+    let scale = kv_scale_and_minimum(record);
+    return vec4<f32>(three_bits(kv_two_bytes(record.codes + element * 3u / 8u) >> ((element * 3u) & 7u))) * scale.x + scale.y;
+}
+
+fn kv_load16(record: Record, element: u32) -> mat4x4<f32> {
+    let scale = kv_scale_and_minimum(record);
+    let first = kv_bytes4(record.codes + element * 3u / 8u);
+    let last = kv_two_bytes(record.codes + element * 3u / 8u + 4u);
+    return mat4x4<f32>(
+        vec4<f32>(three_bits(first)) * scale.x + scale.y,
+        vec4<f32>(three_bits(first >> 12u)) * scale.x + scale.y,
+        vec4<f32>(three_bits((first >> 24u) | (last << 8u))) * scale.x + scale.y,
+        vec4<f32>(three_bits(last >> 4u)) * scale.x + scale.y,
+    );
 }

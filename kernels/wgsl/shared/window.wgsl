@@ -19,3 +19,12 @@ fn kv_window_load4(record: Record, element: u32) -> vec4<f32> {
     let at = (record.codes + element * 2u) >> 2u;
     return vec4<f32>(unpack2x16float(kv_words[at]), unpack2x16float(kv_words[at + 1u]));
 }
+
+fn kv_window_load16(record: Record, element: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        kv_window_load4(record, element),
+        kv_window_load4(record, element + 4u),
+        kv_window_load4(record, element + 8u),
+        kv_window_load4(record, element + 12u),
+    );
+}
