@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let models = embed("models", "MODELS", "NAMES", "model")?;
     let devices = embed("hardware", "DEVICES", "DEVICE_NAMES", "device")?;
     let code = format!(
-        "/// The day of the newest record, `YYYY-MM-DD`.\npub static DATE: &str = {:?};\n",
+        "/// The day of the newest record, `YYYY-MM-DD`.\nstatic DATE: &str = {:?};\n",
         models.max(devices)
     );
     let out = env::var("OUT_DIR")?;
@@ -61,9 +61,9 @@ fn embed(folder: &str, table: &str, names: &str, what: &str) -> Result<String, B
         writeln!(rows, "    Entry {{ id: {id:?}, json: {json:?} }},")?;
     }
 
-    let mut code = format!("/// Every {what}, by id.\npub static {table}: &[Entry] = &[\n{rows}];\n");
+    let mut code = format!("/// Every {what}, by id.\nstatic {table}: &[Entry] = &[\n{rows}];\n");
     writeln!(code, "/// Ids and aliases in order, each with its row of [`{table}`].")?;
-    writeln!(code, "pub static {names}: &[(&str, usize)] = &[")?;
+    writeln!(code, "static {names}: &[(&str, usize)] = &[")?;
     for (name, row) in &index {
         writeln!(code, "    ({name:?}, {row}),")?;
     }

@@ -22,7 +22,8 @@
 //! fast it is read, [`speed`] how fast it decodes.
 //!
 //! [`explain`] keeps the reason beside each figure, [`unit`] keeps bytes and tokens integers, [`error`] words what
-//! cannot be answered.
+//! cannot be answered, [`read`](mod@read) says where in a JSON value something is wrong,
+//! [`order`] sorts.
 #![deny(missing_docs)]
 
 pub mod cache;
@@ -33,9 +34,11 @@ pub mod explain;
 pub mod fit;
 pub mod hardware;
 pub mod launch;
+pub mod order;
 pub mod placement;
 pub mod plan;
 pub mod planner;
+pub mod read;
 pub mod reconcile;
 pub mod spec;
 pub mod speed;

@@ -1,10 +1,18 @@
-//! Model and hardware data, embedded: one TOML file a model under `models/`, one a device under `hardware/`, each with
-//! its source and date.
+//! Model and hardware data: one TOML file a model under `models/`, one a device under `hardware/`, each with its source and
+//! date, and the efficiencies fitted to published speeds.
 //!
-//! This crate holds texts and an index, nothing else; `kvplan-core` parses them, one at a time, when asked for.
+//! This crate holds texts and an index, nothing else; `kvplan-core` parses them, one at a time, when asked for. With the
+//! feature `embedded` they are part of the program. Without it somebody gives them, once, as the text that [`written`]
+//! writes: the browser planner fetches it beside its module, so that a change of data is no change of code.
+
+mod text;
+
+pub use text::Malformed;
+
+use std::sync::OnceLock;
 
 /// A catalogued model or device: its id and its record.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// The catalogue id, also the file's name.
     pub id: &'static str,
@@ -12,27 +20,98 @@ pub struct Entry {
     pub json: &'static str,
 }
 
-/// Efficiencies fitted to published speed measurements (`speed/efficiencies.toml`), as JSON.
-pub static EFFICIENCIES: &str = include_str!(concat!(env!("OUT_DIR"), "/efficiencies.json"));
-
-include!(concat!(env!("OUT_DIR"), "/models.rs"));
-include!(concat!(env!("OUT_DIR"), "/hardware.rs"));
-include!(concat!(env!("OUT_DIR"), "/date.rs"));
-
-/// The row of [`MODELS`] that `name` (an id or an alias, lower case) stands for.
-#[must_use]
-pub fn row_of(name: &str) -> Option<usize> {
-    search(NAMES, name)
+/// Entries, and how they are found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Every entry, by id.
+    pub entries: &'static [Entry],
+    /// Ids and aliases in order, lower case, each with its row of `entries`.
+    pub names: &'static [(&'static str, usize)],
 }
 
-/// The row of [`DEVICES`] that `name` (an id or an alias, lower case) stands for.
-#[must_use]
-pub fn device_row_of(name: &str) -> Option<usize> {
-    search(DEVICE_NAMES, name)
+impl Table {
+    /// The row that `name` (an id or an alias, lower case) stands for.
+    #[must_use]
+    pub fn row_of(&self, name: &str) -> Option<usize> {
+        let at = self.names.binary_search_by_key(&name, |(known, _)| known).ok()?;
+        self.names.get(at).map(|(_, row)| *row)
+    }
 }
 
-fn search(index: &[(&str, usize)], name: &str) -> Option<usize> {
-    index.binary_search_by_key(&name, |(n, _)| n).ok().and_then(|i| index.get(i)).map(|(_, row)| *row)
+/// Everything that is catalogued.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Catalogue {
+    /// Models.
+    pub models: Table,
+    /// Devices.
+    pub devices: Table,
+    /// Efficiencies fitted to published speed measurements (`speed/efficiencies.toml`), as JSON.
+    pub efficiencies: &'static str,
+    /// The day of the newest record, `YYYY-MM-DD`.
+    pub date: &'static str,
+}
+
+static GIVEN: OnceLock<Catalogue> = OnceLock::new();
+
+/// What is catalogued: what was given, else what is embedded; nothing where neither is.
+#[must_use]
+pub fn catalogue() -> &'static Catalogue {
+    GIVEN.get().unwrap_or(&embedded::CATALOGUE)
+}
+
+/// Gives what another build of this crate wrote ([`written`]), before anything is looked up; it is kept for as long as the
+/// program runs. Only the first gift counts.
+///
+/// # Errors
+/// A text that is none.
+pub fn give(text: String) -> Result<(), Malformed> {
+    let catalogue = text::read(text)?;
+    let _only_the_first = GIVEN.set(catalogue);
+    Ok(())
+}
+
+/// Models, none where they are neither given nor embedded.
+#[must_use]
+pub fn models() -> &'static Table {
+    &catalogue().models
+}
+
+/// Devices, none where they are neither given nor embedded.
+#[must_use]
+pub fn devices() -> &'static Table {
+    &catalogue().devices
+}
+
+/// The catalogue as a text, for a program that does not embed it.
+#[must_use]
+pub fn written() -> String {
+    text::write(catalogue())
+}
+
+#[cfg(feature = "embedded")]
+mod embedded {
+    use super::{Catalogue, Entry, Table};
+
+    include!(concat!(env!("OUT_DIR"), "/models.rs"));
+    include!(concat!(env!("OUT_DIR"), "/hardware.rs"));
+    include!(concat!(env!("OUT_DIR"), "/date.rs"));
+
+    pub(super) static CATALOGUE: Catalogue = Catalogue {
+        models: Table { entries: MODELS, names: NAMES },
+        devices: Table { entries: DEVICES, names: DEVICE_NAMES },
+        efficiencies: include_str!(concat!(env!("OUT_DIR"), "/efficiencies.json")),
+        date: DATE,
+    };
+}
+
+#[cfg(not(feature = "embedded"))]
+mod embedded {
+    use super::{Catalogue, Table};
+
+    const NONE: Table = Table { entries: &[], names: &[] };
+
+    pub(super) static CATALOGUE: Catalogue =
+        Catalogue { models: NONE, devices: NONE, efficiencies: "", date: "" };
 }
 
 #[cfg(test)]
@@ -41,13 +120,12 @@ mod tests {
 
     #[test]
     fn every_id_and_alias_finds_its_row() {
-        for (name, row) in NAMES {
-            assert_eq!(row_of(name), Some(*row));
+        for table in [models(), devices()] {
+            assert!(table.entries.len() > 50 && table.names.len() >= table.entries.len());
+            for (name, row) in table.names {
+                assert_eq!(table.row_of(name), Some(*row));
+            }
+            assert_eq!(table.row_of("no-such-thing"), None);
         }
-        assert_eq!(row_of("no-such-model"), None);
-        for (name, row) in DEVICE_NAMES {
-            assert_eq!(device_row_of(name), Some(*row));
-        }
-        assert_eq!(device_row_of("no-such-device"), None);
     }
 }

@@ -446,6 +446,16 @@ impl Layout {
         }
     }
 
+    /// The row as this build carries it: without the feature `arithmetic`, without functions that encode and decode, for a
+    /// planner's page asks for sizes alone.
+    pub(super) const fn linked(self) -> Self {
+        if cfg!(feature = "arithmetic") {
+            self
+        } else {
+            Self { arithmetic: None, key_arithmetic: KeyArithmetic::LikeValues, ..self }
+        }
+    }
+
     /// The block of K and V together: the common block where they agree, otherwise both side by side.
     #[must_use]
     pub fn block(&self) -> Block {

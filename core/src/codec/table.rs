@@ -22,7 +22,7 @@ macro_rules! codecs {
             #[must_use]
             pub const fn layout(self) -> &'static Layout {
                 match self {
-                    $(Self::$variant => const { &$layout },)*
+                    $(Self::$variant => const { &$layout.linked() },)*
                 }
             }
         }

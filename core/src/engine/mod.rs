@@ -276,8 +276,7 @@ fn options_of<T: DeserializeOwned + Default>(options: Map<String, Value>) -> Res
     if options.is_empty() {
         return Ok(T::default());
     }
-    let whole = Value::Object(options);
-    serde_path_to_error::deserialize(&whole).map_err(|e| crate::plan::json_error("engine", &whole, &e))
+    crate::read::value("engine", &Value::Object(options))
 }
 
 /// What is asked of an engine, already parsed: tokens, sequences and codecs. `None` means "the engine's own default".

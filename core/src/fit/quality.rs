@@ -58,7 +58,7 @@ pub(super) fn measured_pairs() -> Vec<(Codec, Codec)> {
             pairs.push((row.k, row.v, quality.mean_kld));
         }
     }
-    pairs.sort_by(|(.., a), (.., b)| a.total_cmp(b));
+    crate::order::by(&mut pairs, |(.., a), (.., b)| a.total_cmp(b));
     pairs.into_iter().map(|(k, v, _)| (k, v)).collect()
 }
 

@@ -2,13 +2,14 @@
 
 use super::{Device, HardwareFile};
 use crate::error::PlanError;
-use kvplan_model_specs::{DEVICE_NAMES, DEVICES, device_row_of};
-use serde::Deserialize as _;
+use crate::order;
+use crate::read;
+use kvplan_model_specs::devices;
 use serde_json::Value;
 use std::sync::{LazyLock, OnceLock};
 
 static PARSED: LazyLock<Box<[OnceLock<Device>]>> =
-    LazyLock::new(|| DEVICES.iter().map(|_| OnceLock::new()).collect());
+    LazyLock::new(|| devices().entries.iter().map(|_| OnceLock::new()).collect());
 
 /// How many near misses an unknown id is answered with.
 const SUGGESTIONS: usize = 5;
@@ -24,9 +25,11 @@ const FILLERS: [&str; 9] =
 /// `invalid` with the nearest ids, or if the shipped record itself is broken.
 pub fn find(name: &str) -> Result<&'static Device, PlanError> {
     let tidy = tidied(name);
-    let row =
-        device_row_of(&tidy).or_else(|| device_row_of(&shortened(&tidy))).ok_or_else(|| unknown(name))?;
-    let (cell, entry) = PARSED.get(row).zip(DEVICES.get(row)).ok_or_else(|| unknown(name))?;
+    let row = devices()
+        .row_of(&tidy)
+        .or_else(|| devices().row_of(&shortened(&tidy)))
+        .ok_or_else(|| unknown(name))?;
+    let (cell, entry) = PARSED.get(row).zip(devices().entries.get(row)).ok_or_else(|| unknown(name))?;
     if let Some(device) = cell.get() {
         return Ok(device);
     }
@@ -36,13 +39,13 @@ pub fn find(name: &str) -> Result<&'static Device, PlanError> {
 
 /// Every catalogued device, by id.
 pub fn all() -> impl Iterator<Item = Result<&'static Device, PlanError>> {
-    DEVICES.iter().map(|entry| find(entry.id))
+    devices().entries.iter().map(|entry| find(entry.id))
 }
 
 /// Reads a record as it is embedded.
 fn shipped(json: &str) -> Result<HardwareFile, PlanError> {
     let value: Value = serde_json::from_str(json).map_err(|e| PlanError::invalid("", e.to_string()))?;
-    HardwareFile::deserialize(&value).map_err(|e| PlanError::invalid("", e.to_string()))
+    read::value("", &value)
 }
 
 /// Reads a hardware record in TOML.
@@ -66,15 +69,16 @@ fn unknown(name: &str) -> PlanError {
 #[must_use]
 pub fn nearest(name: &str) -> Vec<&'static str> {
     let name = shortened(&tidied(name));
-    let mut scored: Vec<(f64, &'static str)> = DEVICE_NAMES
+    let mut scored: Vec<(f64, &'static str)> = devices()
+        .names
         .iter()
         .filter_map(|(known, row)| {
             // A name without its memory is the commonest miss, so whatever begins with it comes first.
             let score = if known.starts_with(&name) { 1.0 } else { strsim::jaro_winkler(&name, known) };
-            DEVICES.get(*row).map(|entry| (score, entry.id)).filter(|(score, _)| *score > 0.7)
+            devices().entries.get(*row).map(|entry| (score, entry.id)).filter(|(score, _)| *score > 0.7)
         })
         .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.len().cmp(&b.1.len())).then(a.1.cmp(b.1)));
+    order::by(&mut scored, |a, b| b.0.total_cmp(&a.0).then(a.1.len().cmp(&b.1.len())).then(a.1.cmp(b.1)));
     let mut ids: Vec<&'static str> = Vec::new();
     for (_, id) in scored {
         if !ids.contains(&id) {
@@ -88,7 +92,7 @@ pub fn nearest(name: &str) -> Vec<&'static str> {
 }
 
 fn tidied(name: &str) -> String {
-    name.trim().to_lowercase().replace([' ', '_', '/'], "-")
+    name.trim().to_ascii_lowercase().replace([' ', '_', '/'], "-")
 }
 
 fn shortened(tidy: &str) -> String {

@@ -28,7 +28,8 @@ pub use speed::{RateRange, SpeedShown};
 pub use weights::{WeightsRequest, WeightsShown};
 
 use crate::error::PlanError;
-use crate::spec::{ModelSpec, catalog, foreign};
+use crate::read;
+use crate::spec::{ModelSpec, SpecFile, catalog, foreign};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -133,9 +134,7 @@ pub fn resolve_model(model: &ModelRef) -> Result<Cow<'static, ModelSpec>, PlanEr
     match model {
         ModelRef::Id(id) => catalog::find(id).map(Cow::Borrowed),
         ModelRef::Spec(value) => {
-            let object::Object(record) =
-                serde_path_to_error::deserialize::<_, object::Object<crate::spec::SpecFile>>(value)
-                    .map_err(|e| json_error("model.spec", value, &e))?;
+            let record: SpecFile = read::value("model.spec", value)?;
             ModelSpec::try_from(record).map(Cow::Owned).map_err(|e| e.within("model.spec"))
         }
         ModelRef::Hf(_) | ModelRef::Gguf(_) => foreign::model(model).map(Cow::Owned),
@@ -185,46 +184,4 @@ pub fn error_line(id: Option<&Value>, error: &PlanError) -> String {
         error: &'a PlanError,
     }
     serde_json::to_string(&Shown { id, error }).unwrap_or_default()
-}
-
-/// A deserialisation error as a contract error: the path becomes the field, the value there is quoted.
-pub(crate) fn json_error(
-    outer: &str,
-    whole: &Value,
-    error: &serde_path_to_error::Error<serde_json::Error>,
-) -> PlanError {
-    let message = error.inner().to_string();
-    let mut field = error.path().to_string();
-    if field == "." {
-        field = String::new();
-    }
-    let mut at = Some(whole);
-    for segment in error.path() {
-        at = match segment {
-            serde_path_to_error::Segment::Map { key } => at.and_then(|v| v.get(key)),
-            serde_path_to_error::Segment::Seq { index } => at.and_then(|v| v.get(index)),
-            serde_path_to_error::Segment::Enum { .. } | serde_path_to_error::Segment::Unknown => None,
-        };
-    }
-    // serde reports an unknown field at the map that holds it, and quotes its name.
-    if let Some(name) = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
-        && !field.ends_with(name)
-    {
-        at = at.and_then(|v| v.get(name));
-        field = if field.is_empty() { name.to_owned() } else { format!("{field}.{name}") };
-    }
-    let kind_missing = message.starts_with("missing field `");
-    if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-        field = if field.is_empty() { name.to_owned() } else { format!("{field}.{name}") };
-        at = None;
-    }
-    let value = match at {
-        Some(value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_))) => value.clone(),
-        // Whole objects and lists would drown the message.
-        Some(Value::Array(_) | Value::Object(_)) | None => Value::Null,
-    };
-    let error =
-        if kind_missing { PlanError::missing(field, message) } else { PlanError::invalid(field, message) };
-    let error = error.with_value(value);
-    if outer.is_empty() { error } else { error.within(outer) }
 }

@@ -351,9 +351,7 @@ impl Request {
     /// # Errors
     /// What is unknown, malformed or missing.
     pub fn from_value(whole: &Value) -> Result<Self, PlanError> {
-        serde_path_to_error::deserialize(whole)
-            .map(|Object(request)| request)
-            .map_err(|e| super::json_error("", whole, &e))
+        crate::read::value("", whole)
     }
 
     /// Whether every codec and every option of the engine is one; what they make of a model is the plan's matter.

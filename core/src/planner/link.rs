@@ -52,7 +52,7 @@ pub fn write(planner: &Planner) -> String {
     if let Some(rules) = rules(&state.request) {
         line.append_pair("rules", &rules);
     }
-    line.append_pair("data", kvplan_model_specs::DATE);
+    line.append_pair("data", kvplan_model_specs::catalogue().date);
     if let Ok(plan) = planner.plan() {
         line.append_pair("reserved", &plan.kv.allocated_bytes.get().to_string());
     }
@@ -127,7 +127,7 @@ fn changes(
     {
         changes.push(format!("made under the rules of {then}; these are {now}"));
     }
-    let today = kvplan_model_specs::DATE;
+    let today = kvplan_model_specs::catalogue().date;
     if let Some(then) = data.filter(|then| then != today) {
         changes.push(format!("made with the model and device data of {then}; this is that of {today}"));
     }
@@ -278,11 +278,15 @@ fn value_of(node: Node) -> Value {
             // In numeric order, which is not the order of the names.
             let mut items: Vec<(usize, Node)> =
                 fields.into_iter().filter_map(|(at, node)| at.parse().ok().map(|at| (at, node))).collect();
-            items.sort_by_key(|(at, _)| *at);
+            crate::order::by_key(&mut items, |(at, _)| *at);
             Value::Array(items.into_iter().map(|(_, node)| value_of(node)).collect())
         }
-        Node::Branch(fields) => Value::Object(
-            fields.into_iter().map(|(name, node)| (name, value_of(node))).collect::<Map<_, _>>(),
-        ),
+        Node::Branch(fields) => {
+            let mut object = Map::new();
+            for (name, node) in fields {
+                object.insert(name, value_of(node));
+            }
+            Value::Object(object)
+        }
     }
 }

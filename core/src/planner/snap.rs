@@ -39,7 +39,7 @@ pub fn stops(field: Field, model: &ModelSpec, plan: Option<&Plan>) -> Vec<Stop> 
             stops.push(Stop { value, name });
         }
     }
-    stops.sort_by_key(|stop| stop.value);
+    crate::order::by_key(&mut stops, |stop| stop.value);
     stops
 }
 

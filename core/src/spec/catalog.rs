@@ -2,24 +2,37 @@
 
 use super::{ModelSpec, SpecFile};
 use crate::error::{ErrorKind, PlanError};
+use crate::order;
 use crate::plan::{ModelRef, resolve_model};
-use kvplan_model_specs::{MODELS, NAMES, row_of};
+use kvplan_model_specs::models;
 use std::borrow::Cow;
 use std::sync::{LazyLock, OnceLock};
 
 static PARSED: LazyLock<Box<[OnceLock<ModelSpec>]>> =
-    LazyLock::new(|| MODELS.iter().map(|_| OnceLock::new()).collect());
+    LazyLock::new(|| models().entries.iter().map(|_| OnceLock::new()).collect());
 
 /// How many near misses an unknown id is answered with.
 const SUGGESTIONS: usize = 5;
+
+/// Gives models, devices and speeds to a build that does not embed them (feature `embedded`), before anything is looked
+/// up: the text that `kvplan-model-specs` writes.
+///
+/// # Errors
+/// `invalid` for a text that is none, or of another version.
+pub fn give(text: String) -> Result<(), PlanError> {
+    kvplan_model_specs::give(text).map_err(|error| PlanError::invalid("catalogue", error.to_string()))
+}
 
 /// The catalogued model of that id or alias; case does not matter.
 ///
 /// # Errors
 /// `unknown-model` with the nearest ids, or `invalid` if the shipped record itself is broken.
 pub fn find(name: &str) -> Result<&'static ModelSpec, PlanError> {
-    let row = row_of(name).or_else(|| row_of(&name.to_lowercase())).ok_or_else(|| unknown(name))?;
-    let (cell, entry) = PARSED.get(row).zip(MODELS.get(row)).ok_or_else(|| unknown(name))?;
+    let row = models()
+        .row_of(name)
+        .or_else(|| models().row_of(&name.to_ascii_lowercase()))
+        .ok_or_else(|| unknown(name))?;
+    let (cell, entry) = PARSED.get(row).zip(models().entries.get(row)).ok_or_else(|| unknown(name))?;
     if let Some(spec) = cell.get() {
         return Ok(spec);
     }
@@ -29,23 +42,23 @@ pub fn find(name: &str) -> Result<&'static ModelSpec, PlanError> {
 
 /// Every catalogued model, by id.
 pub fn all() -> impl Iterator<Item = Result<&'static ModelSpec, PlanError>> {
-    MODELS.iter().map(|entry| find(entry.id))
+    models().entries.iter().map(|entry| find(entry.id))
 }
 
 /// Ids of catalogued models that a search means, at most `most`: those whose id or alias holds every word of `text`, the
 /// shortest first, and where none does the nearest. Nothing is parsed.
 #[must_use]
 pub fn matching(text: &str, most: usize) -> Vec<&'static str> {
-    let text = text.to_lowercase();
+    let text = text.to_ascii_lowercase();
     let words: Vec<&str> = text.split_whitespace().collect();
     let holds = |name: &&(&str, usize)| words.iter().all(|word| name.0.contains(word));
-    let mut rows: Vec<usize> = NAMES.iter().filter(holds).map(|(_, row)| *row).collect();
-    rows.sort_unstable();
+    let mut rows: Vec<usize> = models().names.iter().filter(holds).map(|(_, row)| *row).collect();
+    order::by_key(&mut rows, |row| *row);
     rows.dedup();
     let mut ids: Vec<&'static str> =
-        rows.into_iter().filter_map(|row| MODELS.get(row)).map(|entry| entry.id).collect();
+        rows.into_iter().filter_map(|row| models().entries.get(row)).map(|entry| entry.id).collect();
     // Whatever begins with the text is meant before what merely holds it.
-    ids.sort_by_key(|id| (!id.starts_with(&text), id.len(), *id));
+    order::by_key(&mut ids, |id| (!id.starts_with(&text), id.len(), *id));
     ids.truncate(most);
     if ids.is_empty() { nearest(&text) } else { ids }
 }
@@ -75,15 +88,16 @@ fn unknown(name: &str) -> PlanError {
 /// The catalogued ids closest to `name`, best first.
 #[must_use]
 pub fn nearest(name: &str) -> Vec<&'static str> {
-    let name = name.to_lowercase();
-    let mut scored: Vec<(f64, &'static str)> = NAMES
+    let name = name.to_ascii_lowercase();
+    let mut scored: Vec<(f64, &'static str)> = models()
+        .names
         .iter()
         .filter_map(|(known, row)| {
             let score = strsim::jaro_winkler(&name, known.rsplit('/').next().unwrap_or(known));
-            MODELS.get(*row).map(|entry| (score, entry.id)).filter(|(score, _)| *score > 0.7)
+            models().entries.get(*row).map(|entry| (score, entry.id)).filter(|(score, _)| *score > 0.7)
         })
         .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    order::by(&mut scored, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let mut ids: Vec<&'static str> = Vec::new();
     for (_, id) in scored {
         if !ids.contains(&id) {

@@ -138,6 +138,7 @@ const fn is_one(n: &u64) -> bool {
 /// The serialised face of [`RunBody`]: the four forms as one enum tagged by `kind`, the mixers among them.
 mod tagged {
     use super::{Mixer, Run, RunBody};
+    use crate::read;
     use schemars::JsonSchema;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -170,9 +171,9 @@ mod tagged {
             );
             let value = serde_json::Value::Object(map);
             if !structural {
-                return Mixer::deserialize(value).map(Self::One).map_err(serde::de::Error::custom);
+                return read::part(&value).map(Self::One).map_err(serde::de::Error::custom);
             }
-            Ok(match Structural::deserialize(value).map_err(serde::de::Error::custom)? {
+            Ok(match read::part(&value).map_err(serde::de::Error::custom)? {
                 Structural::None {} => Self::None,
                 Structural::Hybrid { mixers } => Self::Hybrid { mixers },
                 Structural::Pattern { layers } => Self::Pattern { layers },

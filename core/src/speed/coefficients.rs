@@ -1,9 +1,11 @@
 //! The fitted figures, embedded: `model-specs/speed/efficiencies.toml`.
 
 use crate::error::PlanError;
-use kvplan_model_specs::EFFICIENCIES;
+use crate::read;
+use kvplan_model_specs::catalogue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -88,7 +90,8 @@ pub fn coefficients() -> Result<&'static Coefficients, PlanError> {
     if let Some(parsed) = PARSED.get() {
         return Ok(parsed);
     }
-    let parsed: Coefficients =
-        serde_json::from_str(EFFICIENCIES).map_err(|e| PlanError::invalid("speed", e.to_string()))?;
+    let value: Value = serde_json::from_str(catalogue().efficiencies)
+        .map_err(|e| PlanError::invalid("speed", e.to_string()))?;
+    let parsed: Coefficients = read::value("speed", &value)?;
     Ok(PARSED.get_or_init(|| parsed))
 }

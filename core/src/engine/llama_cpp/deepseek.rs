@@ -171,7 +171,7 @@ impl States {
 
     /// `csa`, `hca`, `lid`.
     fn in_order(mut self) -> Vec<StateReport> {
-        self.known.sort_by_key(|state| state.name);
+        crate::order::by_key(&mut self.known, |state| state.name);
         self.known
     }
 }

@@ -53,7 +53,7 @@ fn blocks_divide(chosen: Chosen, side: &str, widths: impl Iterator<Item = u64>) 
             let message = format!(
                 "llama_init_from_model: {side} cache type {} with block size {block} does not divide n_embd_head_{}={width}",
                 chosen.ty.name(),
-                side.to_lowercase()
+                side.to_ascii_lowercase()
             );
             return Err(refused(chosen, message));
         }

@@ -106,7 +106,7 @@ fn preferred(backends: &[Backend]) -> Result<u64, PlanError> {
                 next.push(lcm(c, kernel.base())?);
             }
         }
-        next.sort_unstable();
+        crate::order::by_key(&mut next, |size| *size);
         next.dedup();
         candidates = next;
     }

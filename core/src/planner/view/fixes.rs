@@ -171,6 +171,6 @@ fn refused(model: &ModelSpec, request: &Request, error: &PlanError) -> Vec<Fix> 
         }
     }
     // What the refusal names comes first.
-    found.sort_by_key(|(named, _)| !named);
+    crate::order::by_key(&mut found, |(named, _)| !named);
     found.into_iter().map(|(_, fix)| fix).collect()
 }

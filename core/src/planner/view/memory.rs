@@ -171,6 +171,6 @@ fn cache(model: &ModelSpec, plan: &Plan) -> Vec<Segment> {
         largest.waste = Bytes::new(largest.waste.get().saturating_add(rest));
     }
     parts.retain(|segment| segment.bytes > Bytes::ZERO);
-    parts.sort_by_key(|segment| segment.part);
+    crate::order::by_key(&mut parts, |segment| segment.part);
     parts
 }

@@ -57,7 +57,7 @@ pub fn why(model: &ModelSpec, plan: &Plan, figure: Figure) -> Why {
         .filter(|(store, _)| wanted.is_none_or(|part| part_of(model, store) == part))
         .map(|(_, term)| line(term))
         .collect();
-    lines.sort_by_key(|line| std::cmp::Reverse(line.value));
+    crate::order::by_key(&mut lines, |line| std::cmp::Reverse(line.value));
     let cached = Some(Bytes::new(lines.iter().fold(0u64, |sum, line| sum.saturating_add(line.value))));
     let (title, total) = match wanted {
         None => ("cache".to_owned(), Some(plan.kv.allocated_bytes)),

@@ -55,7 +55,7 @@ pub(super) fn table(model: &ModelSpec, request: &Request, view: View) -> Table {
             (bits, Row { label: codec.name().to_owned(), detail: detail.to_owned(), cells })
         })
         .collect();
-    rows.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    crate::order::by(&mut rows, |(a, _), (b, _)| b.total_cmp(a));
     Table {
         title: "BITS AGAINST ERROR",
         rows_are: "methods",
