@@ -221,7 +221,7 @@ fn what_lives_beside_the_model_is_in_the_command_under_llama_cpps_own_flags() {
     }))
     .unwrap();
     let command = exported(Target::LlamaCpp, &request).command.join(" ");
-    assert!(command.ends_with("-md draft.gguf -mm mmproj.gguf -ctkd q8_0 -ctvd q8_0"), "{command}");
+    assert!(command.ends_with("-md Qwen3.5-0.8B.gguf -mm mmproj.gguf -ctkd q8_0 -ctvd q8_0"), "{command}");
     let alone = Request { extras: None, ..request };
     assert!(!exported(Target::LlamaCpp, &alone).command.join(" ").contains("draft"));
 }

@@ -82,6 +82,45 @@ fn the_longest_context_makes_room_for_the_drafts_cache_too() {
 }
 
 #[test]
+fn a_draft_computes_in_buffers_of_its_own() {
+    let draft = json!({ "draft": "llama-3.2-1b", "draft_weights": { "format": "Q8_0" } });
+    let plan = planned(&with(&draft));
+    let compute = plan.extras.iter().find(|extra| extra.name == "draft compute").unwrap();
+    // Logits of a batch of 512, 32 bits each, beside hidden states of 2048: 4 × 512 × (128256 + 2048) B and more.
+    assert!(compute.bytes.get() > 4 * 512 * (128_256 + 2048), "{}", compute.bytes.get());
+    assert_eq!(<&str>::from(compute.basis), "derived");
+    // The draft alone, on the same card, has the same buffers.
+    let mut alone = with(&Value::Null);
+    alone["model"] = json!("llama-3.2-1b");
+    assert_eq!(planned(&alone).compute.unwrap().bytes, compute.bytes);
+    // Buffers that are given are those of the whole engine.
+    let mut given = with(&draft);
+    given["reserve"] = json!({ "compute_bytes": 500_000_000 });
+    assert_eq!(bytes(&planned(&given), "draft compute"), None);
+}
+
+#[test]
+fn every_line_beside_the_model_is_explained_and_adds_up() {
+    let mut request = with(&json!({ "draft": "llama-3.2-1b", "draft_weights": { "format": "Q8_0" },
+                                    "projector_bytes": 878_000_000, "lora_bytes": 100_000_000 }));
+    request["explain"] = json!(true);
+    let plan = planned(&request);
+    assert_eq!(plan.extras.len(), 5);
+    let terms = plan.explain.as_ref().unwrap();
+    for extra in &plan.extras {
+        let term = terms.iter().find(|term| term.label == extra.name).unwrap();
+        assert_eq!((term.value, term.rule), (extra.bytes.get(), extra.rule));
+        // What the formula says each place holds is the figure.
+        let held = term.formula.split(" (").next().unwrap();
+        let sum: u64 =
+            held.split(" + ").map(|part| part.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum();
+        assert_eq!(sum, term.value, "{}", term.formula);
+    }
+    let cache = terms.iter().find(|term| term.label == "draft cache").unwrap();
+    assert_eq!(cache.terms.iter().map(|term| term.value).sum::<u64>(), cache.value);
+}
+
+#[test]
 fn ranks_share_a_projector_and_a_draft_beside_them_is_not_modelled() {
     let mut request = json!({
         "model": "qwen3-8b", "context": 4096, "engine": { "name": "vllm" }, "placement": { "tp": 2 },

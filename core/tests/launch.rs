@@ -203,6 +203,36 @@ fn the_models_own_draft_layers_are_asked_for() {
     assert_eq!(reading.request.mtp, 1);
 }
 
+#[test]
+fn a_draft_model_and_the_types_of_its_cache_are_read_and_written_back() {
+    let line = "llama-server -m Qwen3-8B-Q4_K_M.gguf -c 8192 -np 1 -md Qwen3-0.6B-Q8_0.gguf -ctkd q8_0 -ctvd q8_0 \
+                -mm mmproj.gguf --lora x.gguf";
+    let reading = read(line).unwrap();
+    let extras = serde_json::to_value(&reading.request).unwrap()["extras"].clone();
+    assert_eq!(extras, json!({ "draft": "qwen3-0.6b", "draft_cache": { "k": "q8_0", "v": "q8_0" } }));
+    // 28 layers × 8 heads × 128 wide × (K and V), 34 bytes for 32 elements (Qwen/Qwen3-0.6B config.json).
+    let plan = plan(&reading.request).unwrap();
+    let cache = plan.extras.iter().find(|extra| extra.name == "draft cache").unwrap();
+    assert_eq!(cache.bytes.get(), 8192 * 28 * 8 * 128 * 2 / 32 * 34);
+    // How large these files are is not on the command line.
+    let left: Vec<(&str, Why)> = reading.ignored.iter().map(|it| (it.flag.as_str(), it.why)).collect();
+    assert_eq!(left, [("-mm", Why::NotModelled), ("--lora", Why::NotModelled)]);
+
+    let model = resolve_model(&reading.request.model).unwrap();
+    let launch = export(Target::LlamaCpp, &model, &reading.request, None).unwrap();
+    assert_eq!(read(&launch.text()).unwrap().request, launch.request);
+    assert_eq!(launch.request.extras, reading.request.extras);
+}
+
+#[test]
+fn a_draft_that_is_not_catalogued_is_left_with_its_reason() {
+    let line = "llama-server -m Qwen3-8B-Q4_K_M.gguf -c 8192 -np 1 -md nobody-knows-this.gguf -ctkd q8_0";
+    let reading = read(line).unwrap();
+    assert_eq!(reading.request.extras, None);
+    let left: Vec<(&str, Why)> = reading.ignored.iter().map(|it| (it.flag.as_str(), it.why)).collect();
+    assert_eq!(left, [("-ctkd", Why::NotModelled), ("-md", Why::NotModelled)]);
+}
+
 #[rstest]
 #[case("llama-server -m x.gguf -c many", ErrorKind::Invalid, "-c")]
 #[case("llama-server -m x.gguf -np 0", ErrorKind::Invalid, "-np")]

@@ -31,7 +31,7 @@ pub struct Rule {
 }
 
 /// One figure of an explanation: what it is, how it was computed with the numbers put in, and from what.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Term {
     /// What the figure is.
     pub label: String,

@@ -341,6 +341,7 @@ pub fn export(
         },
         engine: Some(EngineRequest { name: target.engine(), version: None, options }),
         mtp: request.mtp,
+        extras: if target == Target::LlamaCpp { llama_cpp::said(request.extras.as_ref())? } else { None },
         ..Request::of(ModelRef::Id(plan_name(&plan)))
     };
     Ok(Launch { request: read_back, ..launch })

@@ -1,13 +1,14 @@
 //! llama.cpp's rows, what its server does by itself, and the command that realises a plan.
 
 use super::export::{Launch, Source, Target};
-use super::flags;
 use super::program::Program;
 use super::read::{Dialect, Draft};
 use super::table::{Form, Row, Sets};
+use super::{flags, model};
+use crate::codec::Codec;
 use crate::engine::{EngineName, Report};
 use crate::error::PlanError;
-use crate::plan::Plan;
+use crate::plan::{CacheRequest, Extras, Plan, resolve_model};
 use serde_json::{Map, Value, json};
 
 pub(super) static DIALECT: Dialect = Dialect {
@@ -20,8 +21,8 @@ pub(super) static DIALECT: Dialect = Dialect {
 };
 
 const PER_SLOT: &str = "--kv-unified-per-slot";
-const DRAFT: &str = "a draft model has weights and a cache of its own: `--draft MODEL` plans them";
-const DRAFT_CACHE: &str = "the type of a draft model's own cache";
+const DRAFT: &str = "no model of that name is catalogued: `--draft MODEL` plans another";
+const DRAFT_CACHE: &str = "the type of the cache of a draft model that is not planned";
 const VISION: &str = "the size of that file is not known here: `--projector SIZE` plans it";
 const HOST_CACHE: &str = "host memory beside the cache: prompts and states kept for later";
 const FIT: &str = "fits what is left unset to the memory found; what is set is not changed";
@@ -51,14 +52,14 @@ const ROWS: &[Row] = &[
     Row { flag: "-ot", sets: Sets::Option("override_tensor", Form::List) },
     Row { flag: "--embedding", sets: Sets::Option("embeddings", Form::Means(true)) },
     Row { flag: "--reranking", sets: Sets::Option("embeddings", Form::Means(true)) },
-    Row { flag: "-md", sets: Sets::NotModelled(DRAFT) },
-    Row { flag: "-hfd", sets: Sets::NotModelled(DRAFT) },
+    Row { flag: "-md", sets: Sets::Later("extras.draft") },
+    Row { flag: "-hfd", sets: Sets::Later("extras.draft") },
     Row {
         flag: "--spec-type",
         sets: Sets::NotModelled("drafting keeps rollback states and a cache of its own"),
     },
-    Row { flag: "-ctkd", sets: Sets::NotModelled(DRAFT_CACHE) },
-    Row { flag: "-ctvd", sets: Sets::NotModelled(DRAFT_CACHE) },
+    Row { flag: "-ctkd", sets: Sets::Later("extras.draft_cache.k") },
+    Row { flag: "-ctvd", sets: Sets::Later("extras.draft_cache.v") },
     Row { flag: "-mm", sets: Sets::NotModelled(VISION) },
     Row { flag: "-mmu", sets: Sets::NotModelled(VISION) },
     Row { flag: "-cram", sets: Sets::NotModelled(HOST_CACHE) },
@@ -112,6 +113,7 @@ fn finish(draft: &mut Draft, program: Program) -> Result<(), PlanError> {
         };
         draft.options.insert("flash_attn".to_owned(), json!(word));
     }
+    drafting(draft);
     if draft.later.contains_key("-cmoe") {
         let experts = json!(r"\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU");
         let known = draft.options.entry("override_tensor").or_insert_with(|| json!([]));
@@ -120,6 +122,23 @@ fn finish(draft: &mut Draft, program: Program) -> Result<(), PlanError> {
         }
     }
     Ok(())
+}
+
+/// A draft model by its file's or repository's name, and the types of its cache; left where the name is not known.
+fn drafting(draft: &mut Draft) {
+    let named = ["-md", "-hfd"].iter().find_map(|flag| draft.later.get(flag)).map(|name| model::named(name));
+    match named.filter(|model| resolve_model(model).is_ok()) {
+        Some(model) => {
+            draft.extras.draft = Some(model);
+            draft.extras.draft_cache.k = draft.later.get("-ctkd").cloned();
+            draft.extras.draft_cache.v = draft.later.get("-ctvd").cloned();
+            draft.note("the draft model's weights are not on the command line: `--draft-weights` plans them");
+        }
+        None => {
+            draft.give_back("extras.draft_cache.", DRAFT_CACHE);
+            draft.give_back("extras.draft", DRAFT);
+        }
+    }
 }
 
 /// `--kv-unified-per-slot` sizes the pool where `-c` does not.
@@ -228,8 +247,9 @@ fn beside(launch: &mut Launch, source: &Source<'_>) -> Result<(), PlanError> {
         launch.command.extend([flag.to_owned(), name.to_owned()]);
         launch.notes.push(format!("{flag}: the name of your own {what}").into());
     };
-    if extras.draft.is_some() {
-        file("-md", "draft.gguf", "draft model");
+    if let Some(draft) = &extras.draft {
+        let name = model::gguf_file(&*resolve_model(draft)?, extras.draft_weights.as_ref());
+        file("-md", &name, "draft model");
     }
     if extras.projector_bytes > 0 {
         file("-mm", "mmproj.gguf", "projector");
@@ -237,14 +257,31 @@ fn beside(launch: &mut Launch, source: &Source<'_>) -> Result<(), PlanError> {
     if extras.lora_bytes > 0 {
         file("--lora", "adapter.gguf", "adapter");
     }
-    let types = extras.draft_cache.parse().map_err(|error| error.within("extras.draft_cache"))?;
-    for (flag, codec) in [("-ctkd", types.k), ("-ctvd", types.v)] {
-        if let Some(codec) = codec {
-            let name = codec.name().strip_suffix("_ggml").unwrap_or(codec.name());
-            launch.command.extend([flag.to_owned(), name.to_owned()]);
-        }
+    let types = draft_types(extras)?;
+    for (flag, name) in [("-ctkd", types.k), ("-ctvd", types.v)] {
+        launch.command.extend(name.into_iter().flat_map(|name| [flag.to_owned(), name]));
     }
     Ok(())
+}
+
+/// The types of a draft's own cache, side by side and in llama.cpp's words.
+fn draft_types(extras: &Extras) -> Result<CacheRequest, PlanError> {
+    let types = extras.draft_cache.parse().map_err(|error| error.within("extras.draft_cache"))?;
+    let name = |codec: Codec| codec.name().strip_suffix("_ggml").unwrap_or(codec.name()).to_owned();
+    Ok(CacheRequest { k: types.k.map(name), v: types.v.map(name), ..CacheRequest::default() })
+}
+
+/// What of `extras` a command says: the draft and its types; sizes of files are not on it.
+pub(super) fn said(extras: Option<&Extras>) -> Result<Option<Extras>, PlanError> {
+    let Some((extras, draft)) = extras.and_then(|extras| Some((extras, extras.draft.as_ref()?))) else {
+        return Ok(None);
+    };
+    let named = model::named(&model::gguf_file(&*resolve_model(draft)?, extras.draft_weights.as_ref()));
+    // A draft that the catalogue does not have is not read back either.
+    Ok(match resolve_model(&named) {
+        Err(_) => None,
+        Ok(_) => Some(Extras { draft: Some(named), draft_cache: draft_types(extras)?, ..Extras::default() }),
+    })
 }
 
 /// The defaults that would have bitten.

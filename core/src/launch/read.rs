@@ -6,7 +6,7 @@ use super::table::{Form, Row, Sets};
 use super::{llama_cpp, model, sglang, vllm, words};
 use crate::engine::{Engine, EngineName};
 use crate::error::PlanError;
-use crate::plan::{EngineRequest, Request};
+use crate::plan::{EngineRequest, Extras, Request};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -87,6 +87,7 @@ pub(super) struct Draft {
     pub context: Option<u64>,
     pub sequences: Option<u64>,
     pub mtp: u64,
+    pub extras: Extras,
     /// Values of flags that are decided at the end, by the flag of their row.
     pub later: BTreeMap<&'static str, String>,
     pub taken: Vec<Taken>,
@@ -97,6 +98,16 @@ pub(super) struct Draft {
 impl Draft {
     pub(super) fn note(&mut self, note: impl Into<Cow<'static, str>>) {
         self.notes.push(note.into());
+    }
+
+    /// Leaves what was taken for a field that begins so.
+    pub(super) fn give_back(&mut self, field: &str, says: &'static str) {
+        let (left, kept) = self.taken.drain(..).partition(|taken| taken.field.starts_with(field));
+        self.taken = kept;
+        let left: Vec<Taken> = left;
+        for taken in left {
+            self.ignore(&taken.flag, taken.value, Why::NotModelled, says);
+        }
     }
 
     fn ignore(&mut self, flag: &str, value: Option<String>, why: Why, says: impl Into<Cow<'static, str>>) {
@@ -147,6 +158,7 @@ pub fn read(text: &str) -> Result<Reading, PlanError> {
         context: draft.context,
         sequences: draft.sequences,
         mtp: draft.mtp,
+        extras: (draft.extras != Extras::default()).then_some(draft.extras),
         ..Request::of(model::named(&named))
     };
     Ok(Reading {

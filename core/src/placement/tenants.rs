@@ -4,7 +4,7 @@
 use super::{Bill, Case, WeightMap};
 use crate::engine::{CacheTypes, Engine, llama_cpp};
 use crate::error::PlanError;
-use crate::explain::{Basis, Rule};
+use crate::explain::{Basis, Rule, Term};
 use crate::spec::ModelSpec;
 use crate::unit::{Bytes, Overflow};
 use std::borrow::Cow;
@@ -13,6 +13,11 @@ static DRAFT: Rule = Rule {
     id: "llama.cpp/draft-context",
     says: "a draft model has a context of its own with the target's sizes and slots, cache types of its own (f16) and no rollback states",
     source: "llama.cpp 0c1e57098 tools/server/server-context.cpp load_model (params_dft), --spec-draft-type-k, --spec-draft-type-v",
+};
+static DRAFT_GRAPH: Rule = Rule {
+    id: "llama.cpp/draft-graph",
+    says: "a draft model's context has buffers for computing and for logits of its own, those of its own widths",
+    source: "llama.cpp 0c1e57098 src/llama-context.cpp sched_reserve, output_reserve; docs/planning.md has the measured error",
 };
 static IDEAL: Rule = Rule {
     id: "payload/draft",
@@ -60,6 +65,8 @@ pub struct TenantLine {
     pub basis: Basis,
     /// Why.
     pub rule: &'static Rule,
+    /// The steps to it, where they were asked for.
+    pub terms: Vec<Term>,
 }
 
 impl TenantLine {
@@ -86,7 +93,8 @@ impl Case<'_> {
             if bytes > Bytes::ZERO {
                 let bytes = self.beside(bytes, bill, with_layers)?;
                 let doubt = vec![Bytes::ZERO; bytes.len()];
-                lines.push(TenantLine { name, bytes, doubt, basis: Basis::Assumed, rule: &BESIDE });
+                let terms = Vec::new();
+                lines.push(TenantLine { name, bytes, doubt, basis: Basis::Assumed, rule: &BESIDE, terms });
             }
         }
         Ok(lines)
@@ -138,13 +146,13 @@ impl Case<'_> {
             }
         };
         let mut scenario = self.scenario.clone();
-        (scenario.cache, scenario.mtp, scenario.explain) = (draft.cache, 0, false);
+        (scenario.cache, scenario.mtp) = (draft.cache, 0);
         let mut case = self.of_another(&draft.model, draft.weights.as_ref());
         (case.engine, case.scenario) = (engine, scenario);
         let reservation = case.reserve()?;
         let bill = case.bill(&reservation)?;
         let places = bill.kv.len();
-        let mut lines = Vec::with_capacity(2);
+        let mut lines = Vec::with_capacity(3);
         if let Some(weights) = &draft.weights {
             let doubt = (0..places).map(|place| case.weights_doubt(&bill, place));
             lines.push(TenantLine {
@@ -153,10 +161,31 @@ impl Case<'_> {
                 bytes: bill.weights,
                 basis: weights.basis,
                 rule,
+                terms: Vec::new(),
             });
         }
+        let terms = if case.scenario.explain { reservation.line_terms() } else { Vec::new() };
         let doubt = vec![Bytes::ZERO; places];
-        lines.push(TenantLine { name: "draft cache", bytes: bill.kv, doubt, basis: Basis::Exact, rule });
+        lines.push(TenantLine {
+            name: "draft cache",
+            bytes: bill.kv,
+            doubt,
+            basis: Basis::Exact,
+            rule,
+            terms,
+        });
+        // Where the buffers of this machine were given, they are those of the whole engine.
+        let given = self.machine.reserve.compute_bytes.is_some();
+        if !given && let Some(basis) = bill.compute_lines.iter().map(|line| line.basis).max() {
+            lines.push(TenantLine {
+                name: "draft compute",
+                bytes: bill.compute,
+                doubt: bill.compute_doubt,
+                basis,
+                rule: &DRAFT_GRAPH,
+                terms: Vec::new(),
+            });
+        }
         Ok(lines)
     }
 }

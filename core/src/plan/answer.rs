@@ -10,7 +10,7 @@ use crate::cache::Role;
 use crate::engine::{Carriers, Engine, Report, Reservation, Scenario, StoreLine, payload};
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule, Term};
-use crate::placement::{Bill, ComputeLine, DeviceShown, FitShown, PoolShown};
+use crate::placement::{Bill, Case, ComputeLine, DeviceShown, FitShown, PoolShown};
 use crate::spec::ModelSpec;
 use crate::unit::{Bytes, Overflow, Tokens};
 use schemars::JsonSchema;
@@ -215,7 +215,7 @@ impl Plan {
         model: &ModelSpec,
         engine: &Engine,
         scenario: &Scenario,
-        reservation: Reservation,
+        mut reservation: Reservation,
         request: &Request,
     ) -> Result<Self, PlanError> {
         let mut payload = Bytes::ZERO;
@@ -250,6 +250,7 @@ impl Plan {
         let used = allocated.minus(free.unwrap_or_default())?;
         let name = engine.name();
         let bytes_per_token = growth(&reservation, model, scenario)?;
+        let explained = scenario.explain.then(|| explain(&mut reservation));
         let mut assumptions = reservation.assumptions;
         note_context(model, reservation.context, &mut assumptions);
         note_encoder(&reservation.lines, scenario, &mut assumptions);
@@ -281,7 +282,7 @@ impl Plan {
             fit: FitShown::unknown(),
             serving: None,
             speed: None,
-            explain: scenario.explain.then(|| explain(&reservation.lines, reservation.terms)),
+            explain: explained,
             assumptions,
             context: reservation.context,
             sequences: reservation.sequences,
@@ -291,6 +292,20 @@ impl Plan {
 }
 
 impl Plan {
+    /// Adds what lives beside the model, and why.
+    pub(super) fn stand_beside(&mut self, case: &Case<'_>, bill: &Bill) -> Result<(), PlanError> {
+        self.extras = ExtraShown::of(bill)?;
+        for line in &bill.tenants {
+            if !self.rules.iter().any(|known| known.id == line.rule.id) {
+                self.rules.push(line.rule);
+            }
+            if let Some(terms) = &mut self.explain {
+                terms.push(ExtraShown::term(case, line)?);
+            }
+        }
+        Ok(())
+    }
+
     /// Adds what is said about serving.
     pub(super) fn serve(&mut self, served: Served) {
         let shared = served.shown.sharing;
@@ -358,18 +373,29 @@ fn note_encoder(lines: &[StoreLine], scenario: &Scenario, assumptions: &mut Vec<
 }
 
 /// One term a line, the engine's own steps first.
-fn explain(lines: &[StoreLine], mut terms: Vec<Term>) -> Vec<Term> {
-    terms.extend(lines.iter().map(|line| {
-        let StoreLine { layers, heads, dim, entries, sequences, .. } = line;
-        let formula = format!(
-            "layers {layers} × sequences {sequences} × entries {entries} × elements {heads} × {dim} as {codec}",
-            entries = entries.get(),
-            codec = line.codec.name()
-        );
-        let label = format!("{} {}", line.cache, line.role.name());
-        let needed = Term::new("needed", formula, line.payload.get(), "bytes", &payload::ENTRIES);
-        let reserved = format!("{} ({})", line.rule.says, line.rule.id);
-        Term::new(label, reserved, line.allocated.get(), "bytes", line.rule).on(line.basis).made_of(vec![needed])
-    }));
+fn explain(reservation: &mut Reservation) -> Vec<Term> {
+    let mut terms = std::mem::take(&mut reservation.terms);
+    terms.extend(reservation.line_terms());
     terms
+}
+
+impl Reservation {
+    /// One term a line: what it reserves, and what its tokens need.
+    pub(crate) fn line_terms(&self) -> Vec<Term> {
+        let term = |line: &StoreLine| {
+            let StoreLine { layers, heads, dim, entries, sequences, .. } = line;
+            let formula = format!(
+                "layers {layers} × sequences {sequences} × entries {entries} × elements {heads} × {dim} as {codec}",
+                entries = entries.get(),
+                codec = line.codec.name()
+            );
+            let label = format!("{} {}", line.cache, line.role.name());
+            let needed = Term::new("needed", formula, line.payload.get(), "bytes", &payload::ENTRIES);
+            let reserved = format!("{} ({})", line.rule.says, line.rule.id);
+            Term::new(label, reserved, line.allocated.get(), "bytes", line.rule)
+                .on(line.basis)
+                .made_of(vec![needed])
+        };
+        self.lines.iter().map(term).collect()
+    }
 }

@@ -4,8 +4,8 @@ use super::object::object;
 use super::request::{CacheRequest, ModelRef, Request};
 use super::weights::WeightsRequest;
 use crate::error::PlanError;
-use crate::explain::Basis;
-use crate::placement::{Bill, Draft, TenantLine, Tenants};
+use crate::explain::{Basis, Term};
+use crate::placement::{Bill, Case, Draft, TenantLine, Tenants};
 use crate::unit::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// A line of what lives beside the model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ExtraShown {
-    /// What it is: `draft weights`, `draft cache`, `projector`, `adapters`.
+    /// What it is: `draft weights`, `draft cache`, `draft compute`, `projector`, `adapters`.
     pub name: &'static str,
     /// All of it, over all devices.
     pub bytes: Bytes,
@@ -54,6 +54,16 @@ impl ExtraShown {
             Ok(Self { name: line.name, bytes: line.total()?, rule: line.rule.id, basis: line.basis })
         };
         bill.tenants.iter().map(shown).collect()
+    }
+
+    /// A line as a figure: what is where, and the rule that put it there.
+    pub(super) fn term(case: &Case<'_>, line: &TenantLine) -> Result<Term, PlanError> {
+        let held = line.bytes.iter().enumerate().filter(|(_, bytes)| **bytes > Bytes::ZERO);
+        let held: Vec<String> =
+            held.map(|(place, bytes)| format!("{} {}", case.place_name(place), bytes.get())).collect();
+        let formula = format!("{} ({})", held.join(" + "), line.rule.says);
+        let term = Term::new(line.name, formula, line.total()?.get(), "bytes", line.rule);
+        Ok(term.on(line.basis).made_of(line.terms.clone()))
     }
 }
 

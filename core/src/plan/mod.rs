@@ -87,10 +87,9 @@ fn answer(model: &ModelSpec, request: &Request, detail: Detail, memo: &mut Memo)
     let case = request.case_beside(model, &machine, weights, memo.tenants(request)?)?;
     let mut reservation = case.reserve()?;
     let mut placed = placed::place(&case, &mut reservation, detail)?;
-    let extras = match (&placed.bill, &request.extras) {
-        (_, None) => Vec::new(),
-        (Some(bill), Some(_)) => ExtraShown::of(bill)?,
-        (None, Some(_)) => ExtraShown::of(&case.bill(&reservation)?)?,
+    let beside = match (&placed.bill, &request.extras) {
+        (None, Some(_)) => Some(case.bill(&reservation)?),
+        (_, _) => None,
     };
     let speed = match placed.bill.as_ref() {
         None => None,
@@ -109,7 +108,9 @@ fn answer(model: &ModelSpec, request: &Request, detail: Detail, memo: &mut Memo)
     };
     let mut plan = Plan::compose(model, case.engine(), case.scenario(), reservation, request)?;
     plan.weights = weights.map(WeightsShown::of).transpose()?;
-    plan.extras = extras;
+    if let Some(bill) = beside.as_ref().or(placed.bill.as_ref()) {
+        plan.stand_beside(&case, bill)?;
+    }
     plan.compute = placed.compute;
     plan.pool = placed.pool;
     plan.devices = placed.devices;
