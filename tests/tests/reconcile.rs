@@ -63,6 +63,22 @@ fn sglang_on_four_ranks_is_equal_once_the_ranks_are_named() {
 }
 
 #[test]
+fn sglangs_two_pools_are_compared_each_with_its_own_layers() {
+    let given = json!({ "tp_size": 4 });
+    let found = reconciled(&log("sglang-mimo-v2-flash.log"), Some("mimo-v2-flash"), given.clone());
+    assert_eq!(exceptions(&found), []);
+    let figures: Vec<&str> = found.lines.iter().map(|line| line.figure.as_str()).collect();
+    assert_eq!(figures, ["swa: K size", "swa: V size", "full: K size", "full: V size"]);
+    // Quoted in https://github.com/sgl-project/sglang/pull/18039, of the same model with pages of 64: a ratio of 0.8.
+    let text = "Use sliding window memory pool. full_layer_tokens=375360, swa_layer_tokens=300288\n\
+                [2026-01-31 13:50:39 TP1] KV Cache is allocated. #tokens: 300288, K size: 8.38 GB, V size: 5.59 GB";
+    let found = reconciled(text, Some("mimo-v2-flash"), json!({ "tp_size": 4, "page_size": 64 }));
+    assert_eq!(exceptions(&found), []);
+    let wrong = reconciled(&text.replace("8.38", "8.39"), Some("mimo-v2-flash"), given);
+    assert!(!wrong.agrees());
+}
+
+#[test]
 fn an_older_windowed_cache_is_explained() {
     let found = reconciled(&log("llama.cpp-vulkan-gpt-oss-20b.log"), Some("gpt-oss-20b"), json!({}));
     let explained: Vec<String> = exceptions(&found).into_iter().map(|(figure, _)| figure).collect();

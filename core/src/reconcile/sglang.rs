@@ -5,7 +5,8 @@ use super::{Given, Line, Reconciliation, model_of, planned, request_of};
 use crate::cache::Role;
 use crate::engine::EngineName;
 use crate::error::PlanError;
-use crate::plan::Plan;
+use crate::plan::{Plan, StoreShown};
+use crate::speed::real;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
@@ -18,6 +19,8 @@ struct Log {
     options: Map<String, Value>,
     pools: Vec<Pool>,
     total_tokens: Option<u64>,
+    /// Tokens of the pools of full and of sliding layers, where those are two.
+    apart: Option<(u64, u64)>,
     others: Vec<(&'static str, Rounded)>,
 }
 
@@ -46,29 +49,35 @@ fn compare(log: &Log, given: &Given<'_>) -> Result<Reconciliation, PlanError> {
     let mut notes =
         vec![Cow::Borrowed("SGLang prints GB and means GiB; a pool has a padding page beside its tokens")];
     let mut first = None;
-    for pool in &log.pools {
-        let mut request = request_of(EngineName::Sglang, &model, log.options.clone(), given);
-        request.context = Some(pool.tokens);
+    for (at, pool) in log.pools.iter().enumerate() {
+        let mut options = log.options.clone();
+        let sliding = log.apart.map(|(full, sliding)| {
+            options.insert("swa_full_tokens_ratio".to_owned(), json!(real(sliding) / real(full.max(1))));
+            // The sliding layers' pool is made and printed first.
+            (full, if full == sliding { at == 0 } else { pool.tokens == sliding })
+        });
+        let mut request = request_of(EngineName::Sglang, &model, options, given);
+        request.context = Some(sliding.map_or(pool.tokens, |(full, _)| full));
         let plan = planned(&model, &request)?;
-        if first.is_none() {
-            pool.compare(&plan, &mut out);
-            first = Some(request);
+        let cache = sliding.map(|(_, sliding)| if sliding { "swa" } else { "full" });
+        if first.is_none() || cache.is_some_and(|_| at < 2) {
+            pool.compare(&plan, cache, &mut out);
+            first.get_or_insert(request);
         } else {
             let printed = pool.k.or(pool.both).map_or_else(String::new, |size| size.shown("GB"));
             out.push(Line::not_planned(format!("a further pool of {} tokens", pool.tokens), printed));
         }
     }
-    if log.pools.len() > 1 {
-        notes.push(Cow::Borrowed(
-            "a further pool is a window's or a draft model's; only the first is compared",
-        ));
+    if log.pools.len() > if log.apart.is_some() { 2 } else { 1 } {
+        notes.push(Cow::Borrowed("a further pool is a window's or a draft model's; it is not compared"));
     }
-    if let (Some(total), Some(pool)) = (log.total_tokens, log.pools.first()) {
+    let full = log.apart.map(|(full, _)| full).or_else(|| log.pools.first().map(|pool| pool.tokens));
+    if let (Some(total), Some(tokens)) = (log.total_tokens, full) {
         out.push(Line::compared(
             "max_total_num_tokens",
             total.to_string(),
-            pool.tokens.to_string(),
-            total == pool.tokens,
+            tokens.to_string(),
+            total == tokens,
         ));
     }
     out.extend(log.others.iter().map(|(figure, size)| Line::not_planned(*figure, size.shown("GB"))));
@@ -86,8 +95,14 @@ fn compare(log: &Log, given: &Given<'_>) -> Result<Reconciliation, PlanError> {
 }
 
 impl Pool {
-    fn compare(&self, plan: &Plan, out: &mut Vec<Line>) {
-        let role = |role| plan.kv.by_role.get(role).map_or(0, crate::unit::Bytes::get);
+    /// Compares it with the plan's bytes: all of them, or those of one cache.
+    fn compare(&self, plan: &Plan, cache: Option<&str>, out: &mut Vec<Line>) {
+        let role = |role: Role| {
+            let its =
+                |store: &&StoreShown| store.role == role && cache.is_none_or(|cache| store.cache == cache);
+            let stores = plan.kv.stores.iter().filter(its);
+            stores.map(|store| store.allocated_bytes.get()).fold(0, u64::saturating_add)
+        };
         let (k, v) = (role(Role::K), role(Role::V));
         let all = [Role::Latent, Role::Indexer]
             .into_iter()
@@ -97,6 +112,7 @@ impl Pool {
             [("K size", self.k, k), ("V size", self.v, v), ("KV size", self.both, all)]
         {
             if let Some(printed) = printed {
+                let figure = cache.map_or_else(|| figure.to_owned(), |cache| format!("{cache}: {figure}"));
                 let line = Line::compared(
                     figure,
                     printed.shown("GB"),
@@ -139,6 +155,13 @@ impl Log {
         }
         if let Some(tokens) = after(line, "max_total_num_tokens=").and_then(whole) {
             self.total_tokens = Some(tokens);
+        }
+        // Both are said where sliding layers have a pool of their own: before the pools are made, or after.
+        for (full, sliding) in [("full_layer_tokens=", "swa_layer_tokens="), (" full size:", " swa size:")] {
+            let tokens = |mark: &str| after(line, mark).and_then(whole);
+            if let (Some(full), Some(sliding)) = (tokens(full), tokens(sliding)) {
+                self.apart = Some((full, sliding));
+            }
         }
         if let Some(text) = after(line, "KV Cache is allocated.")
             && let Some(tokens) = after(text, "#tokens:").and_then(whole)
