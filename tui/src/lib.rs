@@ -1,11 +1,13 @@
 //! `kvplan`: plan a model's KV cache to the byte before loading it.
 //!
 //! The command line: `args` says what can be typed, `load` turns a typed model into something plannable,
-//! `command/` has one file a command, `show/` formats answers for people, `screen/` is the planner. Every figure comes from `kvplan-core`.
+//! `command/` has one file a command, `detect/` looks at this machine, `show/` formats answers for people, `screen/` is the planner. Every figure comes from `kvplan-core`.
 
 mod args;
 mod command;
+mod detect;
 mod load;
+mod quiet;
 mod screen;
 mod show;
 

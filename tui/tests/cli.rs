@@ -425,3 +425,23 @@ fn the_checked_in_schema_is_what_the_types_say_for(#[case] form: &str) {
         "run `cargo xtask schemas` and review the diff"
     );
 }
+
+/// The kernel's own figure, not ours.
+#[cfg(target_os = "linux")]
+#[test]
+fn this_machine_is_detected_with_the_memory_the_kernel_says_it_has() {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap();
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")).unwrap();
+    let bytes = line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024;
+    let json = |args: &[&str]| -> serde_json::Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_kvplan")).args(args).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let found = json(&["hardware", "--detected", "--json"]);
+    assert_eq!(found["host"]["memory_bytes"], bytes);
+    let plan =
+        json(&["plan", "smollm2-135m", "-c", "2k", "-e", "llama.cpp", "-w", "Q8_0", "-d", "local", "--json"]);
+    let cards = found["cards"].as_array().unwrap().len();
+    let devices = plan["devices"].as_array().unwrap();
+    assert!(cards > 0 || devices.iter().any(|device| device["capacity_bytes"] == bytes), "{devices:?}");
+}

@@ -1,5 +1,7 @@
 //! The machine as it is typed: devices, host memory, ranks, weights, and what is not the plan's.
 
+use crate::detect::{Depth, detect};
+use crate::show;
 use clap::Args;
 use kvplan_core::placement::HOST;
 use kvplan_core::plan::{
@@ -12,8 +14,8 @@ use kvplan_core::weights::WeightFormat;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Machine")]
 pub(crate) struct MachineArgs {
-    /// A device, `:N` for several, `=MEMORY` (`=24GiB@936GB` with its bandwidth) for one that is not catalogued; may be
-    /// repeated
+    /// A device, `local` for those of this machine, `:N` for several, `=MEMORY` (`=24GiB@936GB` with its bandwidth) for
+    /// one that is not catalogued; may be repeated
     #[arg(short, long = "device", value_name = "DEVICE", value_parser = device)]
     pub(crate) devices: Vec<HardwareEntry>,
     /// Host memory, for what is kept there (`64GiB@80GB` with its bandwidth, for the speed)
@@ -75,14 +77,17 @@ pub(crate) struct MachineArgs {
 impl MachineArgs {
     /// The request with this machine in it.
     pub(crate) fn add_to(&self, request: Request) -> Request {
-        let mut hardware = self.devices.clone();
-        hardware.extend(self.ram.clone());
+        let (mut hardware, in_use) = self.found();
+        if let Some(ram) = &self.ram {
+            hardware.retain(|entry| entry.device != HOST);
+            hardware.push(ram.clone());
+        }
         Request {
             hardware,
             weights: self.weights.clone(),
             extras: self.extras(),
             reserve: Reserve {
-                in_use_bytes: self.in_use.map_or(0, Bytes::get),
+                in_use_bytes: self.in_use.map_or(in_use, Bytes::get),
                 keep_free_bytes: self.keep_free.map_or(0, Bytes::get),
                 compute_bytes: self.compute.map(Bytes::get),
                 activation_bytes: self.activation.map(Bytes::get),
@@ -114,6 +119,26 @@ fn draft(text: &str) -> Result<ModelRef, String> {
     }
     let model = crate::load::model(text).map_err(|error| error.to_string())?;
     serde_json::to_value(model.record()).map(ModelRef::Spec).map_err(|error| error.to_string())
+}
+
+/// Names that stand for the machine this runs on.
+const LOCAL: [&str; 2] = ["local", "detected"];
+
+impl MachineArgs {
+    /// The devices that were named, this machine's in the place of `local`, and what other programs hold of those.
+    fn found(&self) -> (Vec<HardwareEntry>, u64) {
+        let is_local =
+            |entry: &HardwareEntry| LOCAL.contains(&entry.device.as_str()) && entry.memory_bytes.is_none();
+        if !self.devices.iter().any(is_local) {
+            return (self.devices.clone(), 0);
+        }
+        let found = detect(Depth::Drivers);
+        show::note(&format!("detected: {}", show::machine(&found)));
+        let mut hardware: Vec<HardwareEntry> =
+            self.devices.iter().filter(|entry| !is_local(entry)).cloned().collect();
+        hardware.extend(found.hardware());
+        (hardware, found.in_use())
+    }
 }
 
 /// `rtx-5090`, `rtx-5090:2`, `bench=24GiB`, `bench:4=24GiB@936GB`.

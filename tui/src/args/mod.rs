@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// The catalogued models
     Models(ModelsArgs),
     /// The catalogued devices, hosts, disks and links
-    Hardware(ModelsArgs),
+    Hardware(HardwareArgs),
     /// The cache formats
     Codecs(ListArgs),
     /// The engines, their options and cache types
@@ -264,6 +264,18 @@ pub(crate) struct ImportArgs {
 pub(crate) struct ModelsArgs {
     /// Show only entries whose id, name or alias contains every word
     pub(crate) query: Vec<String>,
+    /// Print JSON instead
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HardwareArgs {
+    /// Show only entries whose id, name or alias contains every word
+    pub(crate) query: Vec<String>,
+    /// Show what is found on this machine instead
+    #[arg(long, conflicts_with = "query")]
+    pub(crate) detected: bool,
     /// Print JSON instead
     #[arg(long)]
     pub(crate) json: bool,

@@ -2,7 +2,8 @@
 
 use super::{print_json, print_text};
 use crate::Outcome;
-use crate::args::ModelsArgs;
+use crate::args::HardwareArgs;
+use crate::detect::{Depth, detect};
 use crate::show::{self, Align, Table};
 use kvplan_core::hardware::{Class, Device, HardwareFile, Usable, catalog};
 use serde::Serialize;
@@ -17,7 +18,16 @@ struct Row<'a> {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<Outcome> {
+pub(crate) fn run(args: &HardwareArgs) -> anyhow::Result<Outcome> {
+    if args.detected {
+        let found = detect(Depth::Drivers);
+        if args.json {
+            print_json(&found)?;
+        } else {
+            print_text(&show::detected(&found))?;
+        }
+        return Ok(Outcome::Done);
+    }
     let words: Vec<String> = args.query.iter().map(|w| w.to_lowercase()).collect();
     let mut devices = Vec::new();
     for device in catalog::all() {

@@ -1,5 +1,6 @@
 //! What a first open shows: the machine it runs on where it is known, the example otherwise.
 
+use crate::detect::{Depth, detect};
 use kvplan_core::engine::EngineName;
 use kvplan_core::hardware::{Class, catalog};
 use kvplan_core::plan::{
@@ -7,7 +8,6 @@ use kvplan_core::plan::{
 };
 use kvplan_core::planner::view::table::formats;
 use kvplan_core::planner::{Lens, State};
-use std::path::Path;
 
 /// A context that people ask for, where it fits.
 const CONTEXT: u64 = 131_072;
@@ -30,14 +30,19 @@ pub(crate) struct First {
 
 /// A first open, with the model that was used last.
 pub(crate) fn first(last: Option<&str>) -> First {
-    let found = detected();
-    let (hardware, machine, said) = if found.is_empty() {
+    let found = detect(Depth::Files);
+    let (hardware, machine, said) = if !found.has_gpu() {
         let machine = vec![entry("rtx-5090", 1, None), entry("cpu", 1, Some(64 * GIB))];
         (machine, "example", "an example machine and model: d and m choose yours, ? shows all keys")
     } else {
-        (found, DETECTED, "the machine is the detected one; m chooses a model, ? shows all keys")
+        (found.hardware(), DETECTED, "the machine is the detected one; m chooses a model, ? shows all keys")
     };
-    let mut state = State::of(request(hardware, last));
+    let mut asked = request(hardware, last);
+    if machine == DETECTED {
+        // Drivers count what draws this very screen.
+        asked.reserve.in_use_bytes = found.in_use();
+    }
+    let mut state = State::of(asked);
     // Who serves chooses devices.
     if state.request.engine.as_ref().is_some_and(|engine| engine.name == EngineName::Vllm) {
         state.view.lens = Lens::Devices;
@@ -95,35 +100,6 @@ pub(crate) fn request(hardware: Vec<HardwareEntry>, last: Option<&str>) -> Reque
         asked.context = Some(CONTEXT.min(most / 1024 * 1024));
     }
     asked
-}
-
-/// The graphics cards that the driver names and the catalogue knows, and the memory of the host.
-fn detected() -> Vec<HardwareEntry> {
-    let mut found: Vec<HardwareEntry> = Vec::new();
-    let cards = std::fs::read_dir("/proc/driver/nvidia/gpus").into_iter().flatten().flatten();
-    for card in cards {
-        let Ok(text) = std::fs::read_to_string(card.path().join("information")) else { continue };
-        let name =
-            text.lines().find_map(|line| line.strip_prefix("Model:")).map(str::trim).unwrap_or_default();
-        let Ok(device) = catalog::find(name) else { continue };
-        match found.iter_mut().find(|entry| entry.device == device.id()) {
-            Some(entry) => entry.count += 1,
-            None => found.push(entry(device.id(), 1, None)),
-        }
-    }
-    if !found.is_empty()
-        && let Some(bytes) = host_memory(Path::new("/proc/meminfo"))
-    {
-        found.push(entry("cpu", 1, Some(bytes)));
-    }
-    found
-}
-
-/// What the kernel says the host has.
-fn host_memory(path: &Path) -> Option<u64> {
-    let text = std::fs::read_to_string(path).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 #[cfg(test)]

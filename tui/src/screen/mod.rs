@@ -11,7 +11,7 @@
 //! - [`bench`]: a change and the frame after it, for the clock.
 //! - [`first`]: what a first open shows; [`in_use`]: what other programs hold; [`last`]: the model
 //!   that was used last.
-//! - [`terminal`]: raw mode, restoring, signals, events; [`quiet`]: nobody else writes on the screen; [`proof`]: the proof beside it.
+//! - [`terminal`]: raw mode, restoring, signals, events; [`crate::quiet`]: nobody else writes on the screen; [`proof`]: the proof beside it.
 
 mod answers;
 mod app;
@@ -33,7 +33,6 @@ mod panel;
 mod picker;
 mod preview;
 mod proof;
-mod quiet;
 mod svg;
 mod terminal;
 mod theme;

@@ -2,7 +2,8 @@
 
 use super::app::{App, Deed};
 use super::proof::{Running, Shown};
-use super::{first, in_use, mouse, open, panel, quiet, svg};
+use super::{first, in_use, mouse, open, panel, svg};
+use crate::quiet;
 use anyhow::Context as _;
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{
@@ -77,7 +78,7 @@ pub(crate) fn run(app: &mut App) -> anyhow::Result<()> {
             let _ = emulate_default_handler(signal);
         }
     })?;
-    quiet::begin();
+    let _ = quiet::begin();
     let _restored = Restored;
     enable_raw_mode()?;
     execute!(

@@ -1,5 +1,6 @@
 //! Answers for people: aligned, labelled, within 80 columns; colours only on a terminal.
 
+mod detected;
 mod fit;
 pub(crate) mod inverse;
 pub(crate) mod plan;
@@ -7,6 +8,7 @@ mod serving;
 mod table;
 pub(crate) mod validate;
 
+pub(crate) use detected::{detected, machine};
 pub(crate) use table::{Align, Table};
 
 use anstyle::{AnsiColor, Style};
@@ -32,6 +34,12 @@ pub(crate) fn count(n: u64, thing: &str) -> String {
 /// A size for reading.
 pub(crate) fn size(bytes: Bytes) -> String {
     kvplan_core::unit::Binary(bytes).to_string()
+}
+
+/// Says on standard error what an answer rests on.
+pub(crate) fn note(message: &str) {
+    // As in `complain`.
+    let _ = writeln!(anstream::stderr(), "{NOTE}{message}{NOTE:#}");
 }
 
 /// One error line on standard error.
