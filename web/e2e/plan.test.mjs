@@ -189,6 +189,17 @@ test("a link to a publisher's config opens on its plan, and back and forward wal
   });
 });
 
+test("a plan is given as a file, with the request that asked for it", async () => {
+  await withPage({}, async ({ page, complaints }) => {
+    await page.click("summary >> text=share");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=plan as JSON")]);
+    const { request, plan } = JSON.parse(await readFile(await download.path(), "utf8"));
+    assert.equal(request.model, "qwen3.6-27b");
+    assert.equal(plan.kv.allocated_bytes, EXAMPLE);
+    assert.deepEqual(complaints, []);
+  });
+});
+
 test("a pull along the curve sets the context, as one step", async () => {
   await withPage({}, async ({ page, plan }) => {
     const box = await page.locator("canvas").boundingBox();

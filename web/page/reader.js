@@ -1,20 +1,23 @@
-// What is dropped or pasted is read by a module of its own. It loads the first time, and again where that failed.
+// What is dropped or pasted is read, and a plan is written, by a module of its own. It loads the first time, and again where
+// that failed.
 
-let loaded;
-
-const load = async () => {
+const load = async (catalogue) => {
   const module = await import("./{{intake.js}}");
   await module.default({ module_or_path: new URL("./{{intake.wasm}}", import.meta.url) });
+  module.open(await catalogue);
   return module;
 };
 
-/** Asks the module what `given` is: `ask` is "text" or "file". */
-export const read = async (ask, given) => {
-  loaded ??= load();
-  try {
-    return (await loaded)[ask](given);
-  } catch (error) {
-    loaded = undefined;
-    throw error;
-  }
+/** What asks the module what a text or a file is, or for a plan's file (`ask`: "text", "file", "plan"). */
+export const readerWith = (catalogue) => {
+  let loaded;
+  return async (ask, given) => {
+    loaded ??= load(catalogue);
+    try {
+      return (await loaded)[ask](given);
+    } catch (error) {
+      loaded = undefined;
+      throw error;
+    }
+  };
 };

@@ -1,9 +1,11 @@
-//! What reads files, logs and command lines and imports models is a module of its own, which the page loads the first
-//! time it is asked something.
+//! What reads files, logs and command lines, imports models and writes answers is a module of its own, which the page
+//! loads the first time it is asked something.
 
 use js_sys::{Function, Promise};
 use kvplan_core::error::PlanError;
+use kvplan_core::plan::Request;
 use kvplan_core::planner::link;
+use kvplan_core::read;
 use kvplan_core::spec::foreign;
 use kvplan_web_intake::answer::{Answered, Taken, foreign_models_of};
 use serde_json::Value;
@@ -42,10 +44,24 @@ pub(crate) async fn prepare(line: &str) {
     }
 }
 
+/// A request with its plan, as a file.
+pub(crate) async fn plan(request: &Request) -> Result<String, PlanError> {
+    let request = serde_json::to_value(request).map_err(|error| PlanError::invalid("", error.to_string()))?;
+    asked("plan", &JsValue::from_str(&request.to_string())).await
+}
+
 async fn taken(ask: &str, given: &JsValue) -> Result<Taken, PlanError> {
+    let answer = understood(&asked(ask, given).await?)?;
+    for model in answer.models {
+        foreign::learn(model);
+    }
+    Ok(answer.taken)
+}
+
+async fn asked(ask: &str, given: &JsValue) -> Result<String, PlanError> {
     let unread = |_| {
-        let message = "the part of the page that reads files and texts could not be loaded or failed: check the \
-                       network, then give it again";
+        let message = "the part of the page that this takes could not be loaded or failed: check the network, then \
+                       try again";
         PlanError::invalid("", message)
     };
     let asked = READ.with(|cell| {
@@ -53,16 +69,12 @@ async fn taken(ask: &str, given: &JsValue) -> Result<Taken, PlanError> {
         read.call2(&JsValue::NULL, &JsValue::from_str(ask), given)
     });
     let answer = JsFuture::from(Promise::resolve(&asked.map_err(unread)?)).await.map_err(unread)?;
-    let answer = understood(&answer.as_string().unwrap_or_default())?;
-    for model in answer.models {
-        foreign::learn(model);
-    }
-    Ok(answer.taken)
+    Ok(answer.as_string().unwrap_or_default())
 }
 
 fn understood(text: &str) -> Answered {
-    let unread = |message: String| PlanError::invalid("", message);
-    let value: Value = serde_json::from_str(text).map_err(|error| unread(error.to_string()))?;
-    // The way requests are read everywhere here: no second copy of that code.
-    serde_path_to_error::deserialize::<_, Answered>(&value).map_err(|error| unread(error.to_string()))?
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| PlanError::invalid("", error.to_string()))?;
+    // As requests and records are read: no second copy of that code.
+    read::value::<Answered>("", &value)?
 }

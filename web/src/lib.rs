@@ -29,14 +29,20 @@ mod store;
 #[cfg(target_arch = "wasm32")]
 mod theme;
 
-/// Puts the planner into the page's `#planner`. `read` is asked what a text or a file is: `read("text", string)` and
-/// `read("file", File)` promise the answer of the module `kvplan-web-intake`.
+/// Puts the planner into the page's `#planner`. `catalogue` is the text of the models and devices; `read` is asked what a
+/// text or a file is: `read("text", string)` and `read("file", File)` promise the answer of the module
+/// `kvplan-web-intake`.
+///
+/// # Errors
+/// A catalogue that is none.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub async fn open(read: js_sys::Function) {
+pub async fn open(catalogue: String, read: js_sys::Function) -> Result<(), wasm_bindgen::JsError> {
+    kvplan_core::spec::catalog::give(catalogue)?;
     intake::ask_by(read);
     if let Some(line) = address::line() {
         intake::prepare(&line).await;
     }
     page::mount();
+    Ok(())
 }

@@ -146,7 +146,7 @@ fn shortcut(store: Store, event: &ev::KeyboardEvent) {
         return;
     }
     let command = event.ctrl_key() || event.meta_key();
-    let action = match (command, event.shift_key(), event.key().to_lowercase().as_str()) {
+    let action = match (command, event.shift_key(), event.key().to_ascii_lowercase().as_str()) {
         (true, false, "z") => Action::Undo,
         (true, true, "z") | (true, false, "y") => Action::Redo,
         (false, false, "u") => Action::Undo,

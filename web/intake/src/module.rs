@@ -2,6 +2,7 @@
 
 use crate::answer::Answered;
 use crate::read::{self, Step};
+use crate::write;
 use js_sys::Uint8Array;
 use kvplan_core::error::PlanError;
 use kvplan_core::planner::view::text::grouped;
@@ -13,6 +14,15 @@ use wasm_bindgen_futures::JsFuture;
 const FIRST: u64 = 1 << 20;
 /// Longest header that is read, bytes.
 const LONGEST: u64 = 512 << 20;
+
+/// Takes the text of the models and devices, before anything else is asked.
+///
+/// # Errors
+/// A text that is none.
+#[wasm_bindgen]
+pub fn open(catalogue: String) -> Result<(), JsError> {
+    Ok(kvplan_core::spec::catalog::give(catalogue)?)
+}
 
 /// What a text is: an [`Answered`], as JSON.
 ///
@@ -30,6 +40,15 @@ pub fn text(text: &str) -> Result<String, JsError> {
 #[wasm_bindgen]
 pub async fn file(file: web_sys::File) -> Result<String, JsError> {
     written(&beginnings(&file).await)
+}
+
+/// A request (as JSON) with its plan, as a file for people and scripts.
+///
+/// # Errors
+/// A request that is none.
+#[wasm_bindgen]
+pub fn plan(request: &str) -> Result<String, JsError> {
+    Ok(write::plan(request)?)
 }
 
 fn written(answered: &Answered) -> Result<String, JsError> {

@@ -104,7 +104,7 @@ pub(crate) fn machine(store: Store, example: bool) -> AnyView {
                             ids.push(now);
                         }
                         let mut named: Vec<(String, String)> = ids.into_iter().map(|id| (words::device(&id), id)).collect();
-                        named.sort();
+                        kvplan_core::order::by(&mut named, Ord::cmp);
                         named
                             .into_iter()
                             .map(|(name, id)| {

@@ -1,9 +1,9 @@
 //! One menu for everything that leaves the page: link, figures, pictures.
 
 use crate::chart::{Chart, Ink};
-use crate::store::Store;
+use crate::store::{Store, said as sentence};
 use crate::theme::Theme;
-use crate::{address, save};
+use crate::{address, intake, save};
 use kvplan_core::plan::Request;
 use leptos::html::Canvas;
 use leptos::prelude::*;
@@ -25,19 +25,13 @@ pub(crate) fn share(
     };
     let link = move || save::copy(store.planner.with_untracked(address::of), copied);
     let json = move || {
-        let text = store.answer.with_untracked(|answer| {
-            let request = Request { explain: false, ..store.request.get_untracked() };
-            let plan = answer.as_ref().ok().map(|plan| {
-                let mut plan = plan.as_ref().clone();
-                plan.explain = None;
-                plan
-            });
-            serde_json::to_string_pretty(&serde_json::json!({ "request": request, "plan": plan }))
+        let request = Request { explain: false, ..store.request.get_untracked() };
+        leptos::task::spawn_local(async move {
+            match intake::plan(&request).await {
+                Ok(text) => said(save::text("plan.json", "application/json", &text)),
+                Err(error) => store.notice.set(Some(sentence(&error))),
+            }
         });
-        said(
-            text.map_err(|_| JsValue::NULL)
-                .and_then(|text| save::text("plan.json", "application/json", &text)),
-        );
     };
     let csv = move || {
         let text = chart.with_untracked(|chart| {

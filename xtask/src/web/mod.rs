@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::shell::{capture, cargo};
 pub(crate) use module::target_folder;
 pub(crate) use serve::{ServeArgs, Server, serve};
 
@@ -51,6 +52,10 @@ pub(crate) struct Placed {
 pub(crate) fn build() -> Result<()> {
     let mut sources = module::build()?;
     sources.extend(read_page(Path::new(PAGE))?);
+    // Written by a program of its own, so that it is today's where this one watches for changes.
+    let catalogue =
+        ["run", "--quiet", "--locked", "--package", "kvplan-model-specs", "--example", "catalogue"];
+    sources.insert("catalogue.txt".to_owned(), capture(cargo().args(catalogue))?.into_bytes());
     let values = BTreeMap::from([("content-security-policy", POLICY)]);
     let placed = page::place(&sources, &values, budget::is_kept_when_used)?;
     let packed = packed::all(&placed)?;
