@@ -173,3 +173,35 @@ proptest! {
         prop_assert_eq!(fit["bound_by"] == "model", longest == trained);
     }
 }
+
+/// llama.cpp's CUDA kernels for prompts read f16: one layer's whole cache, 131,072 cells × (1024 + 1024) × 2 B for
+/// Llama 3.1 8B, is converted first where it is stored otherwise.
+#[test]
+fn an_nvidia_gpu_holds_an_f16_copy_of_a_layer_of_a_quantized_cache() {
+    let graph = |device: &str, cache: Value, more: (&str, Value)| {
+        let mut request = json!({ "model": "llama-3.1-8b", "engine": { "name": "llama.cpp" }, "context": 131_072,
+                                  "weights": { "format": "Q4_K_M" }, "hardware": [{ "device": device }], "cache": cache });
+        request["engine"][more.0] = more.1;
+        let plan = ask(&request);
+        let line = &plan["compute"]["lines"][0];
+        assert_eq!(line["name"], "graph buffers", "{plan:#}");
+        (line["bytes"].as_u64().unwrap(), line["doubt_bytes"].as_u64().unwrap())
+    };
+    let plain = ("n_batch", json!(2048));
+    let of = |device, cache| graph(device, cache, plain.clone());
+    let (f16, q8) = (of("rtx-4090", json!({ "kv": "f16" })), of("rtx-4090", json!({ "kv": "q8_0" })));
+    let (copy, mask) = (131_072 * 2048 * 2, 131_072 * 512 * 2);
+    // Host memory holds a mask of its own.
+    assert!(q8.0 > copy + 2 * mask && q8.0 < copy + 2 * mask + (64 << 20), "{q8:?}");
+    // It was read and not seen: without it is inside the doubt.
+    assert!(q8.0 - q8.1 <= f16.0, "{q8:?} {f16:?}");
+    // Of one side alone half of it.
+    let keys = of("rtx-4090", json!({ "k": "q8_0", "v": "f16" }));
+    assert_eq!(q8.0 - keys.0, copy / 2);
+    // Another vendor's kernels are others, and without flash attention nothing is converted so.
+    let (amd, plain) =
+        (of("rx-7900-xtx", json!({ "kv": "q8_0" })), of("rx-7900-xtx", json!({ "kv": "f16" })));
+    assert_eq!(amd, plain);
+    let off = |cache| graph("rtx-4090", cache, ("flash_attn", json!("off")));
+    assert_eq!(off(json!({ "k": "q8_0", "v": "f16" })), off(json!({ "kv": "f16" })));
+}

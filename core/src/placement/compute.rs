@@ -6,7 +6,10 @@
 //! the byte; for others it is near. docs/planning.md says how near.
 
 use super::layers::index;
+use super::machine::Slot;
 use super::{Case, Place};
+use crate::cache::Role;
+use crate::codec::Codec;
 use crate::engine::{Report, Reservation, llama_cpp};
 use crate::explain::Basis;
 use crate::spec::shape::Tensors;
@@ -88,6 +91,13 @@ struct Graph {
     /// Whether some layers hold a matrix of state: the masks of the others are alive to the end.
     delta: bool,
     lean: bool,
+    /// Sequences with cells of their own.
+    streams: u64,
+    /// Whether a kernel that wants 16-bit floats gets a copy of K, and of V.
+    copies_k: bool,
+    copies_v: bool,
+    /// The largest such copy, one layer's whole cache, bytes.
+    copy: u64,
 }
 
 /// Tokens that sparse attention chooses (`index_topk` of DeepSeek-V3.2 and GLM-5).
@@ -120,6 +130,7 @@ impl Graph {
             vocabulary: *vocabulary,
             heads: model.record().heads.unwrap_or(0),
             lean: model.llama_cpp_arch().is_some_and(|arch| LEAN.contains(&arch)),
+            streams: if report.kv_unified { 1 } else { report.n_seq_max.max(1) },
             ..Self::default()
         };
         for mixer in model.kinds().iter().flat_map(crate::spec::Kind::mixers) {
@@ -148,8 +159,25 @@ impl Graph {
         Some(graph)
     }
 
+    /// The same on an NVIDIA GPU, where flash attention over a prompt reads K and V as f16: what is stored otherwise is
+    /// converted first, a layer at a time (`ggml/src/ggml-cuda/fattn-common.cuh`).
+    fn on_cuda(self, reservation: &Reservation) -> Self {
+        let other = |roles: &[Role]| {
+            let mut lines = reservation.lines.iter().filter(|line| roles.contains(&line.role));
+            self.flash && lines.any(|line| line.codec != Codec::F16)
+        };
+        Self { copies_k: other(&[Role::K, Role::Latent]), copies_v: other(&[Role::V]), ..self }
+    }
+
+    /// The copy that a layer of these rows takes.
+    fn convert(&mut self, k: u64, v: u64, cells: u64) -> Result<(), Overflow> {
+        let width = sum(&[if self.copies_k { k } else { 0 }, if self.copies_v { v } else { 0 }])?;
+        self.copy = self.copy.max(product(&[2, width, cells, self.streams])?);
+        Ok(())
+    }
+
     /// The same for a place that has layers of these tensors and mixers too.
-    fn widen(&mut self, tensors: &Tensors, mixers: &[Mixer], experts: u64) {
+    fn widen(&mut self, tensors: &Tensors, mixers: &[Mixer], experts: u64) -> Result<(), Overflow> {
         let width = |name: &str, at: usize| tensors.get(name).and_then(|dims| dims.get(at)).copied();
         if let Some(inner) = width("ffn_down", 0) {
             self.feed_forward = self.feed_forward.max(inner);
@@ -163,12 +191,24 @@ impl Graph {
         for mixer in mixers {
             match mixer {
                 Mixer::Full(a) => {
-                    self.attend(a.kv_heads.saturating_mul(a.v_dim), self.cells);
+                    let row = |dim: u64| a.kv_heads.saturating_mul(dim);
+                    self.attend(row(a.v_dim), self.cells);
+                    self.convert(row(a.k_dim), row(a.v_dim), self.cells)?;
                     self.indexed |= a.indexer_dim.is_some();
                 }
-                Mixer::Window(a) => self.attend(a.kv_heads.saturating_mul(a.v_dim), self.windowed()),
-                Mixer::Chunk(a) => self.attend(a.kv_heads.saturating_mul(a.v_dim), self.windowed()),
+                Mixer::Window(a) => {
+                    let row = |dim: u64| a.kv_heads.saturating_mul(dim);
+                    self.attend(row(a.v_dim), self.windowed());
+                    self.convert(row(a.k_dim), row(a.v_dim), self.windowed())?;
+                }
+                Mixer::Chunk(a) => {
+                    let row = |dim: u64| a.kv_heads.saturating_mul(dim);
+                    self.attend(row(a.v_dim), self.windowed());
+                    self.convert(row(a.k_dim), row(a.v_dim), self.windowed())?;
+                }
                 Mixer::Mla(a) => {
+                    // V is the beginning of the same row, and so of the same copy.
+                    self.convert(a.latent_dim.saturating_add(a.rope_dim), 0, self.cells)?;
                     self.latent = a.latent_dim;
                     self.attend(a.latent_dim, self.cells);
                     self.indexed |= a.indexer_dim.is_some() || a.indexer_shared;
@@ -187,6 +227,7 @@ impl Graph {
                 | Mixer::Cross(_) => {}
             }
         }
+        Ok(())
     }
 
     fn attend(&mut self, values: u64, cells: u64) {
@@ -259,6 +300,10 @@ impl Graph {
             widest = widest.max(product(&[4, self.cells])?);
         }
         let mut stage = sum(&[self.floats(widest)?, self.inputs()?])?;
+        if self.copy > 0 {
+            // Beside the hidden states that attention reads and writes.
+            stage = stage.max(sum(&[self.copy, self.floats(product(&[4, self.hidden])?)?, self.inputs()?])?);
+        }
         if !self.flash && self.scored > 0 {
             let scores = product(&[4, self.scored, self.tokens, sum(&[self.heads, 1])?])?;
             let chosen = if self.choosing > 0 { stage } else { 0 };
@@ -283,7 +328,12 @@ impl Case<'_> {
         let Some(shape) = self.model.record().shape.as_ref() else { return Ok(None) };
         let devices = self.machine.devices.len();
         let mut layers = vec![0u64; devices + 1];
-        let mut graphs = vec![base; devices + 1];
+        let graph_of = |slot: &Slot| match slot.device.record().vendor.as_str() {
+            "NVIDIA" => base.on_cuda(reservation),
+            _ => base,
+        };
+        let mut graphs: Vec<Graph> = self.machine.devices.iter().map(graph_of).collect();
+        graphs.push(base);
         let (last, blocks) =
             places.split_last().map_or((devices, places), |(p, rest)| (index(*p, devices), rest));
         let mut known: Vec<(usize, u16, u16)> = Vec::with_capacity(8);
@@ -301,7 +351,7 @@ impl Case<'_> {
             let (tensors, kind) =
                 (shape.kinds.get(usize::from(*tensors)), self.model.kinds().get(usize::from(*kind)));
             if let (Some(tensors), Some(kind)) = (tensors, kind) {
-                graph.widen(tensors, kind.mixers(), shape.experts_used.unwrap_or(0));
+                graph.widen(tensors, kind.mixers(), shape.experts_used.unwrap_or(0))?;
             }
         }
         let on_host = layers.get(devices).copied().unwrap_or(0) > 0;
@@ -320,6 +370,8 @@ impl Case<'_> {
             sum(&[product(&[4, base.inputs()?])?, base.floats(product(&[hidden, base.hidden])?)?])
         };
         let mut bytes = Vec::with_capacity(devices + 1);
+        // What the copies add: read in source and not seen in a run, so that all of it is in doubt.
+        let mut copied = Vec::with_capacity(devices + 1);
         for (place, (layers, graph)) in layers.iter().zip(&graphs).enumerate() {
             let layer = if *layers > 0 { graph.layer()? } else { 0 };
             let logits = match (place == last, place == devices) {
@@ -342,6 +394,9 @@ impl Case<'_> {
                 (false, false, false) => 0,
             };
             bytes.push(Bytes::new(sum(&[layer.max(logits), more])?));
+            let without = Graph { copy: 0, ..*graph };
+            let without = if *layers > 0 { without.layer()? } else { 0 };
+            copied.push(Bytes::new(layer.max(logits).saturating_sub(without.max(logits))));
         }
         let exact = devices == 0 && graphs.first().is_some_and(|graph| self.is_equal(graph, reservation));
         // What the measured errors come to: nine cases of ten and more are inside (docs/planning.md).
@@ -352,7 +407,8 @@ impl Case<'_> {
         };
         let doubt = bytes
             .iter()
-            .map(|b| Ok(Bytes::new(b.times(part)?.get() / of)))
+            .zip(&copied)
+            .map(|(b, copied)| Bytes::new(b.minus(*copied)?.times(part)?.get() / of).plus(*copied))
             .collect::<Result<_, Overflow>>()?;
         let (mut basis, mut source) = (
             if exact { Basis::Exact } else { Basis::Derived },
