@@ -105,7 +105,7 @@ test("the largest context fits and one token more does not, and it follows the c
   await withPage({}, async ({ page, plan }) => {
     // Weights so large that memory ends before the model's own limit.
     await page.selectOption("#in-weights", "Q8_0");
-    await page.click("text== largest");
+    await page.getByRole("button", { name: "= largest context" }).click();
     const most = Number((await plan.context()).replaceAll(",", ""));
     assert.doesNotMatch(await plan.verdict(), /OVER/);
     await page.selectOption("#in-cache-k", "q8_0");

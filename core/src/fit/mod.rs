@@ -53,6 +53,18 @@ pub fn largest(request: &Request, model: &ModelSpec, unknown: Unknown) -> Result
     Ok(Largest { unknown, outcome })
 }
 
+/// Whether `request`'s machine holds its plan, barely or well.
+///
+/// # Errors
+/// As [`largest`].
+pub fn holds(request: &Request, model: &ModelSpec) -> Result<bool, PlanError> {
+    let question = Question::new(request, model)?;
+    Ok(match question.case()?.trial()? {
+        Trial::Held(_) => true,
+        Trial::Over(_) | Trial::Short { .. } | Trial::Refused(_) => false,
+    })
+}
+
 /// A request with everything that does not change while it is searched.
 struct Question<'a> {
     request: &'a Request,

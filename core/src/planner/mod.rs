@@ -15,6 +15,7 @@
 pub mod action;
 pub mod field;
 pub mod history;
+mod largest;
 pub mod link;
 pub mod snap;
 pub mod state;
@@ -26,7 +27,6 @@ pub use state::{Figure, Lens, Part, State, Tab, Units, View};
 
 use crate::engine::EngineName;
 use crate::error::PlanError;
-use crate::fit::{self, Outcome, Unknown};
 use crate::plan::{self, EngineRequest, ModelRef, Plan, Request, WeightsRequest};
 use crate::spec::ModelSpec;
 use crate::weights::WeightFormat;
@@ -185,7 +185,7 @@ impl Planner {
         let Some(field) = next.largest else { return Ok(()) };
         let moved = next.request.model != self.state.request.model;
         let model = if moved { self.resolve(&next.request.model) } else { self.model.clone() };
-        match model.and_then(|model| largest(&model, &next.request, field)) {
+        match model.and_then(|model| largest::of(&model, &next.request, field)) {
             Ok(most) => {
                 field.set(&mut next.request, Some(most))?;
                 field::unshadow(&mut next.request, field, effect);
@@ -258,45 +258,6 @@ impl Planner {
             Some(file) => Ok(Cow::Owned(file.model.clone())),
             None => plan::resolve_model(asked),
         }
-    }
-}
-
-/// The largest value of a number that fits.
-///
-/// # Errors
-/// `unsupported` for a number that has none; why none fits; whatever the request cannot answer.
-fn largest(model: &ModelSpec, request: &Request, field: Field) -> Result<u64, PlanError> {
-    let unknown = match field {
-        Field::Context => Unknown::Context,
-        Field::Sequences => Unknown::Sequences,
-        Field::EncoderTokens
-        | Field::Mtp
-        | Field::InUse
-        | Field::KeepFree
-        | Field::TypicalContext
-        | Field::P95Context
-        | Field::SharedPrefix
-        | Field::Sessions
-        | Field::GpuLayers
-        | Field::ExpertLayersOnHost
-        | Field::TensorParallel
-        | Field::PipelineParallel
-        | Field::DataParallel
-        | Field::ExpertParallel
-        | Field::DecodeContextParallel => {
-            let message = format!("{} has no largest that fits", field.label());
-            return Err(PlanError::unsupported(field.to_string(), message));
-        }
-    };
-    let none = |message: String| Err(PlanError::invalid(field.to_string(), message));
-    match fit::largest(request, model, unknown)?.outcome {
-        Outcome::Found(found) => found.count().map_or_else(|| none("no number answers that".to_owned()), Ok),
-        Outcome::Nothing(obstacle) => {
-            none(obstacle.refused.unwrap_or_else(|| {
-                "none fits: smaller weights, more memory or a smaller cache type".to_owned()
-            }))
-        }
-        Outcome::Unbounded => none("nothing bounds it: no memory grows with it".to_owned()),
     }
 }
 

@@ -121,6 +121,36 @@ fn the_largest_stays_the_largest_until_it_is_typed_over() {
     assert_eq!(error.kind, crate::error::ErrorKind::Unsupported);
 }
 
+/// By what the plan itself says: nothing is left, and a byte, a layer or a token more is over.
+#[test]
+fn every_number_that_something_bounds_can_be_kept_at_the_largest() {
+    let asked = json!({ "model": "gpt-oss-20b", "engine": { "name": "llama.cpp" }, "context": 131_072,
+        "weights": { "format": "Q4_K_M" },
+        "hardware": [{ "device": "rtx-4090" }, { "device": "cpu", "memory_bytes": 64_u64 << 30 }] });
+    for field in [Field::KeepFree, Field::InUse, Field::GpuLayers] {
+        let mut planner = Planner::new(State::of(Request::from_value(&asked).unwrap()));
+        planner.update(Action::Largest(field)).unwrap();
+        let fits = |planner: &Planner| {
+            planner.plan().is_ok_and(|plan| plan.fit.state != crate::placement::State::Over)
+        };
+        assert!(fits(&planner), "{field}");
+        let most = field.get(&planner.state().request).unwrap();
+        assert_eq!(planner.state().largest, Some(field));
+        // More memory, and it follows.
+        let larger = json!([{ "device": "rtx-5090" }, { "device": "cpu", "memory_bytes": 64_u64 << 30 }]);
+        planner.update(Action::Devices(serde_json::from_value(larger).unwrap())).unwrap();
+        let more = field.get(&planner.state().request).unwrap();
+        assert!(
+            if field == Field::GpuLayers { more >= most } else { more > most },
+            "{field}: {most}, {more}"
+        );
+        if field != Field::GpuLayers {
+            planner.update(set(field, more + 1)).unwrap();
+            assert!(!fits(&planner), "{field}");
+        }
+    }
+}
+
 #[test]
 fn plan_a_changes_places_with_the_plan() {
     let mut planner = planner();

@@ -3,7 +3,7 @@
 use super::app::App;
 use kvplan_core::planner::view::change;
 use kvplan_core::planner::{Action, Field, snap};
-use kvplan_core::unit::{Bytes, grouped};
+use kvplan_core::unit::Bytes;
 
 impl App {
     fn stops(&self) -> Vec<snap::Stop> {
@@ -68,13 +68,12 @@ impl App {
 
     pub(super) fn largest(&mut self) {
         let field = self.focus;
-        match super::largest::largest(&self.planner, field) {
-            Ok((most, why)) => {
-                let kept = matches!(field, Field::Context | Field::Sequences);
-                self.act(if kept { Action::Largest(field) } else { Action::Set { field, to: Some(most) } });
-                self.say(format!("{} {}: {why}", field.label(), grouped(most)));
-            }
-            Err(why) => self.say(why),
+        let why = super::largest::bound(&self.planner, field);
+        self.act(Action::Largest(field));
+        // A refusal has said itself.
+        if self.said.is_none() {
+            let most = change::number(field, self.number(field), self.planner.state().view);
+            self.say(format!("{} {most}: {why}", field.label()));
         }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) fn number(store: Store, field: Field, label: &'static str, default: &
         <p class="field">
             <label for=id(field)>{label}</label>
             {bare(store, field, default)}
+            {has_largest(field).then(|| largest(store, field))}
         </p>
     }
     .into_any()
@@ -23,6 +24,7 @@ pub(crate) fn largest(store: Store, field: Field) -> AnyView {
         <button
             type="button"
             aria-pressed=move || if kept() { "true" } else { "false" }
+            aria-label=format!("= largest {}", field.label())
             title="Keeps it at the most that fits, until you set it"
             on:click=move |_| store.act(Action::Largest(field))
         >
@@ -30,6 +32,29 @@ pub(crate) fn largest(store: Store, field: Field) -> AnyView {
         </button>
     }
     .into_any()
+}
+
+/// Whether something bounds the number, so that there is a most that fits.
+const fn has_largest(field: Field) -> bool {
+    match field {
+        Field::Context
+        | Field::Sequences
+        | Field::GpuLayers
+        | Field::ExpertLayersOnHost
+        | Field::KeepFree
+        | Field::InUse
+        | Field::EncoderTokens
+        | Field::Mtp => true,
+        Field::TypicalContext
+        | Field::P95Context
+        | Field::SharedPrefix
+        | Field::Sessions
+        | Field::TensorParallel
+        | Field::PipelineParallel
+        | Field::DataParallel
+        | Field::ExpertParallel
+        | Field::DecodeContextParallel => false,
+    }
 }
 
 /// The field's id.

@@ -141,10 +141,7 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let bars = &app.answers.bars;
     let place = bar_place(area, bars, view);
     let shown = usize::from(area.height.saturating_sub(y) / 2).min(bars.len());
-    // A small screen shows the tightest device.
-    let tightest = app.answers.shown().and_then(|plan| plan.fit.device.as_deref());
-    let first =
-        if small { bars.iter().position(|bar| Some(bar.name.as_str()) == tightest).unwrap_or(0) } else { 0 };
+    let first = if small { tightest(app, bars) } else { 0 };
     for (at, bar) in bars.iter().enumerate().skip(first).take(shown) {
         one(app, bar, (area, y), place, buf);
         let ghost = app.preview.as_ref().and_then(|preview| preview.bars.get(at)).or(None);
@@ -156,6 +153,14 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         legend(bar, view, (area, y + 1), place.0, (theme, more), buf);
         y += 2;
     }
+}
+
+/// The bar of the device that binds, or of the fullest one where none does: what a small screen shows.
+fn tightest(app: &App, bars: &[Bar]) -> usize {
+    let name = app.answers.shown().and_then(|plan| plan.fit.device.as_deref());
+    let named = bars.iter().position(|bar| Some(bar.name.as_str()) == name && bar.used() > Bytes::ZERO);
+    let fullest = || bars.iter().enumerate().max_by_key(|(at, bar)| (bar.used(), std::cmp::Reverse(*at)));
+    named.or_else(|| fullest().map(|(at, _)| at)).unwrap_or(0)
 }
 
 fn one(app: &App, bar: &Bar, (area, y): (Rect, u16), (left, width): (u16, u16), buf: &mut Buffer) {

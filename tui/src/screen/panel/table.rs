@@ -24,6 +24,8 @@ pub(crate) struct Grid {
     label: u16,
     detail: u16,
     column: u16,
+    /// Whether long numbers are cut to three digits, so that none touches its neighbour.
+    brief: bool,
     /// The row of the table that is drawn first.
     first: usize,
     /// How many rows there is room for.
@@ -39,10 +41,14 @@ impl Grid {
         };
         let label = longest(&|row| chars(&row.label)).max(chars(table.rows_are)).min(area.width / 3);
         let detail = longest(&|row| chars(&row.detail));
-        let widest = longest(&|row| row.cells.iter().map(|cell| chars(&cell.text)).max().unwrap_or(0));
+        let cells = |of: &dyn Fn(&Cell) -> u16| longest(&|row| row.cells.iter().map(of).max().unwrap_or(0));
+        let whole = cells(&|cell| chars(&cell.text));
         let names = table.columns.iter().map(|name| chars(name)).max().unwrap_or(0).min(12);
         let columns = table.rows.iter().map(|row| row.cells.len()).max().unwrap_or(1).max(1);
         let each = u16::try_from(columns).unwrap_or(1);
+        // A bracket or a mark on either side.
+        let brief = area.width.saturating_sub(label + 4) / each < whole + 2;
+        let widest = if brief { cells(&|cell| chars(&rounded_down(&cell.text))) } else { whole };
         // Figures have room before what is known of a row beside them.
         let tight = area.width.saturating_sub(label + detail + 4) / each < widest + 2;
         let detail = if tight && area.width.saturating_sub(label + 4) / each >= widest { 0 } else { detail };
@@ -53,7 +59,7 @@ impl Grid {
         let at = cursor.map_or(0, |(row, _)| row);
         let last = table.rows.len().saturating_sub(rows);
         let first = at.saturating_sub(rows / 2).min(last);
-        Self { label, detail, column, first, rows: rows.min(table.rows.len()) }
+        Self { label, detail, column, brief, first, rows: rows.min(table.rows.len()) }
     }
 
     /// The left edge of a column's cells, which end where the next begins.
@@ -108,7 +114,14 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         text(buf, area, grid.label + 2, y, &detail, theme.dim());
         for (column, cell) in row.cells.iter().enumerate() {
             let under = app.cursor == Some((at, column));
-            right(buf, area, &grid, (column, y), &theme.text(&written(cell)), style(cell, under, theme));
+            right(
+                buf,
+                area,
+                &grid,
+                (column, y),
+                &theme.text(&written(cell, grid.brief)),
+                style(cell, under, theme),
+            );
         }
         y += 1;
     }
@@ -119,14 +132,15 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         }
         y += 1;
     }
-    notes(app, table, area, y, buf);
+    notes(app, table, grid.brief, (area, y), buf);
 }
 
-fn notes(app: &App, table: &Table, area: Rect, mut y: u16, buf: &mut Buffer) {
+fn notes(app: &App, table: &Table, brief: bool, (area, mut y): (Rect, u16), buf: &mut Buffer) {
     let theme = app.theme;
     let marked = table.rows.iter().flat_map(|row| &row.cells).any(|cell| !cell.mark.sign().is_empty());
     let marks = marked.then_some("= model's limit, ! barely");
-    let said: Vec<&str> = marks.into_iter().chain(table.caption.as_deref()).collect();
+    let cut = brief.then_some("k, M rounded down");
+    let said: Vec<&str> = marks.into_iter().chain(cut).chain(table.caption.as_deref()).collect();
     let lines = super::wrapped(&said.join("; "), area.width.saturating_sub(1));
     for line in lines {
         if y < area.height {
@@ -137,11 +151,17 @@ fn notes(app: &App, table: &Table, area: Rect, mut y: u16, buf: &mut Buffer) {
 }
 
 /// A cell as it is written: the one that is set in brackets, its mark after it.
-fn written(cell: &Cell) -> String {
-    if cell.current {
-        format!("[{}{}]", cell.text, cell.mark.sign())
-    } else {
-        format!("{}{}", cell.text, cell.mark.sign())
+fn written(cell: &Cell, brief: bool) -> String {
+    let text = if brief { rounded_down(&cell.text) } else { cell.text.clone() };
+    if cell.current { format!("[{text}{}]", cell.mark.sign()) } else { format!("{text}{}", cell.mark.sign()) }
+}
+
+/// A count of a hundred thousand or more in three digits, never more than it is; anything else as it stands.
+fn rounded_down(text: &str) -> String {
+    match text.replace(',', "").parse::<u64>() {
+        Ok(n) if n >= 1_000_000 => format!("{}.{:02}M", n / 1_000_000, n % 1_000_000 / 10_000),
+        Ok(n) if n >= 100_000 => format!("{}k", n / 1000),
+        Ok(_) | Err(_) => text.to_owned(),
     }
 }
 
@@ -164,4 +184,15 @@ fn right(buf: &mut Buffer, area: Rect, grid: &Grid, (column, y): (usize, u16), w
     let end = grid.x(column).saturating_add(grid.column).saturating_sub(2).saturating_add(hang);
     let start = end.saturating_sub(width).max(grid.x(column).saturating_sub(1));
     text(buf, area, start, y, words, style);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_cut_to_three_digits_and_never_grows() {
+        let cut = ["1,048,576", "916,224", "99,999", "none"].map(rounded_down);
+        assert_eq!(cut, ["1.04M", "916k", "99,999", "none"]);
+    }
 }

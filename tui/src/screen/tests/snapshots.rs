@@ -1,17 +1,24 @@
 //! The screens as they are drawn, at three sizes and in every state of the headline.
 
+use super::super::app::App;
 use super::{app, of, press, screen};
 use kvplan_core::plan::Request;
 use kvplan_core::planner::view::headline::Word;
 use rstest::rstest;
 use serde_json::json;
 
-#[rstest]
-#[case::small(80, 24)]
-#[case::usual(120, 40)]
-#[case::large(200, 60)]
-fn the_plan_at_every_size(#[case] width: u16, #[case] height: u16) {
-    insta::assert_snapshot!(format!("plan-{width}x{height}"), screen(&mut app(), width, height));
+/// One pane, all of them, and room to spare.
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+fn at_every_size(name: &str, app: &mut App) {
+    for (width, height) in SIZES {
+        insta::assert_snapshot!(format!("{name}-{width}x{height}"), screen(app, width, height));
+    }
+}
+
+#[test]
+fn the_plan_at_every_size() {
+    at_every_size("plan", &mut app());
 }
 
 #[rstest]
@@ -34,11 +41,12 @@ fn the_plan_at_every_size(#[case] width: u16, #[case] height: u16) {
 fn every_screen(#[case] keys: &str, #[case] name: &str) {
     let mut app = app();
     press(&mut app, keys);
-    insta::assert_snapshot!(format!("screen-{name}"), screen(&mut app, 120, 40));
+    at_every_size(&format!("screen-{name}"), &mut app);
 }
 
 #[rstest]
 #[case::fits(json!({}), Word::Fits)]
+#[case::barely(json!({ "context": 262_144 }), Word::Barely)]
 #[case::over(json!({ "weights": { "format": "Q8_0" } }), Word::Over)]
 #[case::needs(json!({ "hardware": [] }), Word::Needs)]
 #[case::refused(json!({ "engine": { "name": "llama.cpp", "flash_attn": "off" }, "cache": { "v": "q8_0" } }), Word::Refused)]
@@ -54,5 +62,5 @@ fn every_headline(#[case] change: serde_json::Value, #[case] word: Word) {
     assert_eq!(app.answers.headline.word, word);
     let name = <&str>::from(word).to_lowercase();
     let pool = if asked["engine"]["name"] == "vllm" { "-pool" } else { "" };
-    insta::assert_snapshot!(format!("headline-{name}{pool}"), screen(&mut app, 120, 40));
+    at_every_size(&format!("headline-{name}{pool}"), &mut app);
 }
