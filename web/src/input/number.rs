@@ -10,8 +10,10 @@ pub(crate) fn number(store: Store, field: Field, label: &'static str, default: &
     view! {
         <p class="field">
             <label for=id(field)>{label}</label>
-            {bare(store, field, default)}
-            {has_largest(field).then(|| largest(store, field))}
+            <span class="beside">
+                {bare(store, field, default)}
+                {has_largest(field).then(|| keeping(store, field, "="))}
+            </span>
         </p>
     }
     .into_any()
@@ -19,6 +21,10 @@ pub(crate) fn number(store: Store, field: Field, label: &'static str, default: &
 
 /// The button that keeps a number at the largest that fits.
 pub(crate) fn largest(store: Store, field: Field) -> AnyView {
+    keeping(store, field, "= largest")
+}
+
+fn keeping(store: Store, field: Field, words: &'static str) -> AnyView {
     let kept = move || store.largest.get() == Some(field);
     view! {
         <button
@@ -28,7 +34,7 @@ pub(crate) fn largest(store: Store, field: Field) -> AnyView {
             title="Keeps it at the most that fits, until you set it"
             on:click=move |_| store.act(Action::Largest(field))
         >
-            "= largest"
+            {words}
         </button>
     }
     .into_any()
@@ -42,10 +48,11 @@ const fn has_largest(field: Field) -> bool {
         | Field::GpuLayers
         | Field::ExpertLayersOnHost
         | Field::KeepFree
-        | Field::InUse
         | Field::EncoderTokens
         | Field::Mtp => true,
-        Field::TypicalContext
+        // Nobody chooses what other programs hold.
+        Field::InUse
+        | Field::TypicalContext
         | Field::P95Context
         | Field::SharedPrefix
         | Field::Sessions
