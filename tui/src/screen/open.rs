@@ -116,7 +116,17 @@ pub(crate) fn understood(text: &str, set: &Request) -> Result<Opened, PlanError>
         Err(error) if error.field == "model" => {
             let model = resolve_model(&set.model)?;
             let given = Given { model: Some(&model), ..Given::default() };
-            return Ok(of_log(&reconcile(text, &given)?, set));
+            let found = reconcile(text, &given)?;
+            let mut opened = of_log(&found, set);
+            if let Some(page) = &mut opened.page {
+                let whose = match error.value.as_str() {
+                    Some(name) => format!("its model, {name}, is not catalogued"),
+                    None => "it does not name its model".to_owned(),
+                };
+                page.lines
+                    .insert(1, format!("{whose}: beside it stands the one that is set, {}", found.model));
+            }
+            return Ok(opened);
         }
         Err(_) => {}
     }
@@ -294,6 +304,18 @@ mod tests {
         assert!(matches!(then("https://example.org/#v=1&model=qwen3-8b&context=10"), Ok(Then::Open(_))));
         assert!(then("what is this").unwrap_err().message.contains("no file"));
         assert!(then("v=9&model=x").unwrap_err().message.contains("later kvplan"));
+    }
+
+    /// A published log of gpt-oss-120b, whose name stands in none of its lines.
+    #[test]
+    fn a_log_that_names_no_model_says_whose_plan_it_stands_beside() {
+        let log = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/logs/llama.cpp-gpt-oss-120b.log");
+        let opened = understood(&std::fs::read_to_string(log).unwrap(), &set()).unwrap();
+        let lines = opened.page.unwrap().lines.join("\n");
+        assert!(
+            lines.contains("it does not name its model: beside it stands the one that is set, Qwen3-8B"),
+            "{lines}"
+        );
     }
 
     #[test]

@@ -62,8 +62,11 @@ pub fn text(text: &str) -> Result<Taken, PlanError> {
             return Ok(Taken::Model { model: ModelRef::Id(spec.id().to_owned()), weights: None });
         }
     }
-    if let Ok(found) = reconcile(trimmed, &Given::default()) {
-        return Ok(log(found));
+    match reconcile(trimmed, &Given::default()) {
+        Ok(found) => return Ok(log(found)),
+        // It is a log, and what is missing of it is said.
+        Err(error) if error.field == "model" => return Err(error),
+        Err(_) => {}
     }
     launch::read(trimmed).map(command).map_err(|error| {
         if STARTS.iter().any(|start| trimmed.contains(start)) {
@@ -217,5 +220,19 @@ fn of_safetensors(mut prefix: Prefix<'_>) -> Step {
         Ok(header) => Step::Done(Box::new(Ok(Taken::Weights(header.tensors.bytes().get())))),
         Err(SafetensorsError::NotFetched { need, .. }) => Step::More(need),
         Err(error) => Step::Done(Box::new(Err(PlanError::invalid("model", error.to_string())))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A published log of gpt-oss-120b, whose name stands in none of its lines.
+    #[test]
+    fn a_log_that_names_no_model_is_refused_for_that_and_not_as_unknown_text() {
+        let log = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/logs/llama.cpp-gpt-oss-120b.log");
+        let error = text(&std::fs::read_to_string(log).unwrap()).unwrap_err();
+        assert_eq!(error.field, "model");
+        assert!(error.message.contains("does not name its model"), "{error}");
     }
 }
