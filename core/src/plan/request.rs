@@ -244,6 +244,19 @@ impl CacheRequest {
         }
     }
 
+    /// The codec that is set for a knob, by itself or for both sides.
+    #[must_use]
+    pub fn side(&self, knob: Knob) -> Option<&str> {
+        match knob {
+            Knob::K => self.k.as_ref().or(self.kv.as_ref()),
+            Knob::V => self.v.as_ref().or(self.kv.as_ref()),
+            Knob::Indexer => self.indexer.as_ref(),
+            Knob::State => self.state.as_ref(),
+            Knob::Conv => self.conv.as_ref(),
+        }
+        .map(String::as_str)
+    }
+
     pub(crate) fn parse(&self) -> Result<CacheTypes, PlanError> {
         let one = |field: &str, name: &Option<String>| match name {
             None => Ok(None),
@@ -360,6 +373,9 @@ impl Request {
     /// `invalid` or `unsupported`, naming the field.
     pub fn check(&self) -> Result<(), PlanError> {
         self.cache.parse()?;
+        if let Some(extras) = &self.extras {
+            extras.draft_cache.parse().map_err(|error| error.within("extras.draft"))?;
+        }
         self.engine().map(drop)
     }
 

@@ -50,6 +50,17 @@ pub enum Action {
     Settle,
     /// Other weights; `None` for none.
     Weights(Option<WeightsRequest>),
+    /// Another draft model, which begins in the format of the model's own weights where it comes in that; `None` for none.
+    Draft(Option<ModelRef>),
+    /// Other weights of the draft; `None` for none.
+    DraftWeights(Option<WeightsRequest>),
+    /// A codec of the draft's cache by name; `None` for the engine's default.
+    DraftCache {
+        /// For what.
+        knob: Knob,
+        /// The codec.
+        codec: Option<String>,
+    },
     /// Other devices.
     Devices(Vec<HardwareEntry>),
     /// What is set becomes plan A.
@@ -87,6 +98,9 @@ impl Action {
             | Self::Largest(_)
             | Self::Settle
             | Self::Weights(_)
+            | Self::Draft(_)
+            | Self::DraftWeights(_)
+            | Self::DraftCache { .. }
             | Self::Devices(_)
             | Self::Pin
             | Self::Unpin
@@ -114,6 +128,9 @@ impl Action {
             | Self::Largest(_)
             | Self::Settle
             | Self::Weights(_)
+            | Self::Draft(_)
+            | Self::DraftWeights(_)
+            | Self::DraftCache { .. }
             | Self::Devices(_)
             | Self::Pin
             | Self::Unpin

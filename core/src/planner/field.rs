@@ -1,6 +1,7 @@
 //! The numbers a person can set, and where each stands in the request.
 
 use super::action::Effect;
+use super::beside;
 use crate::cache::Knob;
 use crate::engine::EngineName;
 use crate::error::PlanError;
@@ -56,6 +57,10 @@ pub enum Field {
     ExpertParallel,
     /// Decode-context parallel ranks.
     DecodeContextParallel,
+    /// Bytes of an image projector.
+    Projector,
+    /// Bytes of adapters.
+    Adapters,
 }
 
 /// What a number counts.
@@ -79,7 +84,7 @@ impl Field {
             | Self::TypicalContext
             | Self::P95Context
             | Self::SharedPrefix => Unit::Tokens,
-            Self::InUse | Self::KeepFree => Unit::Bytes,
+            Self::InUse | Self::KeepFree | Self::Projector | Self::Adapters => Unit::Bytes,
             Self::Sequences
             | Self::Sessions
             | Self::Mtp
@@ -114,6 +119,8 @@ impl Field {
             Self::DataParallel => "replicas",
             Self::ExpertParallel => "expert parallel",
             Self::DecodeContextParallel => "decode-context parallel",
+            Self::Projector => "projector",
+            Self::Adapters => "adapters",
         }
     }
 
@@ -154,6 +161,8 @@ impl Field {
             Self::DataParallel => some_unless(request.placement.dp, 1),
             Self::ExpertParallel => some_unless(request.placement.ep, 1),
             Self::DecodeContextParallel => some_unless(request.placement.dcp, 1),
+            Self::Projector => some_unless(request.extras.as_ref()?.projector_bytes, 0),
+            Self::Adapters => some_unless(request.extras.as_ref()?.lora_bytes, 0),
         }
     }
 
@@ -189,6 +198,8 @@ impl Field {
             Self::DataParallel => request.placement.dp = to.unwrap_or(1),
             Self::ExpertParallel => request.placement.ep = to.unwrap_or(1),
             Self::DecodeContextParallel => request.placement.dcp = to.unwrap_or(1),
+            Self::Projector => beside::change(request, |extras| extras.projector_bytes = to.unwrap_or(0)),
+            Self::Adapters => beside::change(request, |extras| extras.lora_bytes = to.unwrap_or(0)),
         }
         Ok(())
     }
@@ -211,7 +222,9 @@ impl Field {
             | Self::PipelineParallel
             | Self::DataParallel
             | Self::ExpertParallel
-            | Self::DecodeContextParallel => None,
+            | Self::DecodeContextParallel
+            | Self::Projector
+            | Self::Adapters => None,
         }
     }
 }

@@ -20,7 +20,12 @@ pub(super) fn of(model: &ModelSpec, request: &Request, field: Field) -> Result<u
         Field::Sequences => solved(model, request, field, Unknown::Sequences),
         Field::GpuLayers => solved(model, request, field, Unknown::GpuLayers),
         Field::ExpertLayersOnHost => solved(model, request, field, Unknown::HostExperts),
-        Field::KeepFree | Field::InUse | Field::EncoderTokens | Field::Mtp => tried(model, request, field),
+        Field::KeepFree
+        | Field::InUse
+        | Field::EncoderTokens
+        | Field::Mtp
+        | Field::Projector
+        | Field::Adapters => tried(model, request, field),
         Field::TypicalContext
         | Field::P95Context
         | Field::SharedPrefix

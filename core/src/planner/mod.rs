@@ -7,12 +7,14 @@
 //! - [`state`]: [`State`], everything that is shared by a link: the request, plan A, the view.
 //! - [`field`]: the numbers a person can set, each with its place in the request.
 //! - [`action`]: what can happen, as data.
+//! - [`beside`]: what lives beside the model: a draft model, a projector, adapters.
 //! - [`history`]: undo and redo; a drag or a burst of keys is one step.
 //! - [`link`]: the state as one short line of text, with the versions of rules and data it was made under.
 //! - [`snap`]: where a moving number stops, and what it stops at.
 //! - [`view`]: what the panels show, ready to be drawn.
 
 pub mod action;
+mod beside;
 pub mod field;
 pub mod history;
 mod largest;
@@ -153,6 +155,14 @@ impl Planner {
             Action::Weights(weights) => {
                 check_weights(weights.as_ref())?;
                 next.request.weights = weights;
+            }
+            Action::Draft(model) => beside::set_draft(&mut next.request, model)?,
+            Action::DraftWeights(weights) => {
+                check_weights(weights.as_ref()).map_err(|error| error.within("extras.draft"))?;
+                beside::draft(&mut next.request)?.draft_weights = weights;
+            }
+            Action::DraftCache { knob, codec } => {
+                beside::draft(&mut next.request)?.draft_cache.set(knob, codec);
             }
             Action::Devices(devices) => next.request.hardware = devices,
             Action::Pin => next.pinned = Some(Box::new(next.request.clone())),

@@ -89,7 +89,9 @@ fn named(field: Field, model: &ModelSpec, plan: Option<&Plan>) -> Vec<Stop> {
         | Field::PipelineParallel
         | Field::DataParallel
         | Field::ExpertParallel
-        | Field::DecodeContextParallel => {}
+        | Field::DecodeContextParallel
+        | Field::Projector
+        | Field::Adapters => {}
     }
     found
 }

@@ -127,7 +127,7 @@ fn every_number_that_something_bounds_can_be_kept_at_the_largest() {
     let asked = json!({ "model": "gpt-oss-20b", "engine": { "name": "llama.cpp" }, "context": 131_072,
         "weights": { "format": "Q4_K_M" },
         "hardware": [{ "device": "rtx-4090" }, { "device": "cpu", "memory_bytes": 64_u64 << 30 }] });
-    for field in [Field::KeepFree, Field::InUse, Field::GpuLayers] {
+    for field in [Field::KeepFree, Field::InUse, Field::GpuLayers, Field::Projector, Field::Adapters] {
         let mut planner = Planner::new(State::of(Request::from_value(&asked).unwrap()));
         planner.update(Action::Largest(field)).unwrap();
         let fits = |planner: &Planner| {
@@ -149,6 +149,42 @@ fn every_number_that_something_bounds_can_be_kept_at_the_largest() {
             assert!(!fits(&planner), "{field}");
         }
     }
+}
+
+/// As `kvplan plan --draft llama-3.2-1b --draft-weights Q8_0 --draft-cache q8_0 --projector 878MB` asks.
+#[test]
+fn what_lives_beside_the_model_is_set_as_the_command_line_sets_it() {
+    let alone = json!({ "model": "llama-3.1-8b", "engine": { "name": "llama.cpp" }, "context": 32_768,
+        "weights": { "format": "Q4_K_M" }, "hardware": [{ "device": "rtx-4090" }] });
+    let mut planner = Planner::new(State::of(Request::from_value(&alone).unwrap()));
+    let codec = |codec: &str| Some(codec.to_owned());
+    let weights = |planner: &Planner| planner.state().request.extras.clone().unwrap().draft_weights;
+    let draft = |id: &str| Action::Draft(Some(ModelRef::Id(id.into())));
+    planner.update(Action::DraftCache { knob: Knob::K, codec: codec("q8_0") }).expect_err("no draft yet");
+    planner.update(draft("no-such-model")).expect_err("no such model");
+    planner.update(draft("llama-3.2-1b")).unwrap();
+    assert_eq!(weights(&planner), Some(WeightsRequest::Format("Q4_K_M".into())));
+    planner.update(Action::DraftWeights(Some(WeightsRequest::Format("Q8_0".into())))).unwrap();
+    planner
+        .update(Action::DraftWeights(Some(WeightsRequest::Format("Q9_Z".into()))))
+        .expect_err("no such format");
+    planner.update(Action::DraftCache { knob: Knob::V, codec: codec("q9_0") }).expect_err("no such codec");
+    for knob in [Knob::K, Knob::V] {
+        planner.update(Action::DraftCache { knob, codec: codec("q8_0") }).unwrap();
+    }
+    planner.update(set(Field::Projector, 878_000_000)).unwrap();
+    let mut asked = alone.clone();
+    asked["extras"] = json!({ "draft": "llama-3.2-1b", "draft_weights": { "format": "Q8_0" },
+        "draft_cache": { "k": "q8_0", "v": "q8_0" }, "projector_bytes": 878_000_000 });
+    assert_eq!(planner.state().request, Request::from_value(&asked).unwrap());
+    assert_eq!(link::read(&link::write(&planner)).unwrap().state, *planner.state());
+    let before = Request::from_value(&alone).unwrap();
+    let changed = view::change::differences(&before, &planner.state().request, View::default());
+    assert_eq!(changed, ["projector default → 837 MiB", "draft default → llama-3.2-1b Q8_0, K q8_0, V q8_0"]);
+    // Taken away, nothing of it is left behind.
+    planner.update(Action::Draft(None)).unwrap();
+    planner.update(Action::Set { field: Field::Projector, to: None }).unwrap();
+    assert_eq!(planner.state().request, before);
 }
 
 #[test]
@@ -256,6 +292,8 @@ fn actions() -> impl Strategy<Value = Action> {
         "qwen3.6-27b",
         "no such model",
     ]);
+    let (draft_codec, draft_knob) = (codec.clone(), knob.clone());
+    let draft = proptest::sample::select(vec!["llama-3.2-1b", "gemma-3-1b", "no such draft"]);
     let option =
         proptest::sample::select(vec!["n_ctx", "n_ubatch", "block_size", "page_size", "bits", "no_such"]);
     prop_oneof![
@@ -267,6 +305,11 @@ fn actions() -> impl Strategy<Value = Action> {
             .prop_map(|(knob, codec)| Action::Cache { knob, codec: codec.map(Into::into) }),
         proptest::sample::select(vec!["Q4_K_M", "bf16", "awq", "Q9_Z"])
             .prop_map(|name| Action::Weights(Some(WeightsRequest::Format(name.into())))),
+        proptest::option::of(draft).prop_map(|id| Action::Draft(id.map(|id| ModelRef::Id(id.into())))),
+        proptest::option::of(proptest::sample::select(vec!["Q8_0", "bf16", "Q9_Z"]))
+            .prop_map(|name| Action::DraftWeights(name.map(|name| WeightsRequest::Format(name.into())))),
+        (draft_knob, proptest::option::of(draft_codec))
+            .prop_map(|(knob, codec)| Action::DraftCache { knob, codec: codec.map(Into::into) }),
         field.clone().prop_map(Action::Largest),
         (field.clone(), number.clone()).prop_map(|(field, to)| Action::Set { field, to }),
         (field, number).prop_map(|(field, to)| Action::Drag { field, to }),

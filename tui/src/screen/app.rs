@@ -338,7 +338,9 @@ impl App {
             | Field::SharedPrefix
             | Field::Sessions
             | Field::GpuLayers
-            | Field::ExpertLayersOnHost => None,
+            | Field::ExpertLayersOnHost
+            | Field::Projector
+            | Field::Adapters => None,
         })
         .unwrap_or(0)
     }

@@ -24,7 +24,9 @@ pub(crate) fn bound(planner: &Planner, field: Field) -> String {
         | Field::PipelineParallel
         | Field::DataParallel
         | Field::ExpertParallel
-        | Field::DecodeContextParallel => return "the most that fits".to_owned(),
+        | Field::DecodeContextParallel
+        | Field::Projector
+        | Field::Adapters => return "the most that fits".to_owned(),
     };
     let request = &planner.state().request;
     let answer = planner.model().ok().and_then(|model| fit::largest(request, model, unknown).ok());

@@ -49,7 +49,9 @@ const fn has_largest(field: Field) -> bool {
         | Field::ExpertLayersOnHost
         | Field::KeepFree
         | Field::EncoderTokens
-        | Field::Mtp => true,
+        | Field::Mtp
+        | Field::Projector
+        | Field::Adapters => true,
         // Nobody chooses what other programs hold.
         Field::InUse
         | Field::TypicalContext

@@ -1,6 +1,7 @@
 //! The last change, and what it did to the figures.
 
 use super::text::{difference, grouped, rate};
+use crate::cache::Knob;
 use crate::plan::{HardwareEntry, ModelRef, Plan, Request, WeightsRequest};
 use crate::planner::field::{Field, Unit};
 use crate::planner::state::View;
@@ -19,7 +20,7 @@ pub fn differences(before: &Request, now: &Request, view: View) -> Vec<String> {
         }
     };
     if before.model != now.model {
-        put("model", model(before), model(now));
+        put("model", model(&before.model), model(&now.model));
     }
     put("engine", engine(before), engine(now));
     let text = |of: Codec, request: &Request| of(request).unwrap_or_default();
@@ -42,6 +43,7 @@ pub fn differences(before: &Request, now: &Request, view: View) -> Vec<String> {
         put("devices", devices(&before.hardware), devices(&now.hardware));
     }
     put("weights", weights(before, view), weights(now, view));
+    put("draft", draft(before, view), draft(now, view));
     let options = |request: &Request| request.engine.as_ref().map(|engine| engine.options.clone());
     if out.is_empty() && options(before) != options(now) {
         out.push("engine options".to_owned());
@@ -52,8 +54,8 @@ pub fn differences(before: &Request, now: &Request, view: View) -> Vec<String> {
 type Codec = fn(&Request) -> Option<String>;
 
 const CODECS: [(&str, Codec); 5] = [
-    ("cache K", |r| r.cache.k.clone().or_else(|| r.cache.kv.clone())),
-    ("cache V", |r| r.cache.v.clone().or_else(|| r.cache.kv.clone())),
+    ("cache K", |r| r.cache.side(Knob::K).map(str::to_owned)),
+    ("cache V", |r| r.cache.side(Knob::V).map(str::to_owned)),
     ("index keys", |r| r.cache.indexer.clone()),
     ("state", |r| r.cache.state.clone()),
     ("conv state", |r| r.cache.conv.clone()),
@@ -69,8 +71,8 @@ pub fn number(field: Field, n: u64, view: View) -> String {
 }
 
 /// A model's id, or that it was carried in a file.
-fn model(request: &Request) -> String {
-    match &request.model {
+fn model(asked: &ModelRef) -> String {
+    match asked {
         ModelRef::Id(id) => id.clone(),
         ModelRef::Hf(_) => "a config.json".to_owned(),
         ModelRef::Gguf(_) => "a GGUF header".to_owned(),
@@ -94,11 +96,38 @@ pub fn devices(hardware: &[HardwareEntry]) -> String {
 /// What a request's weights are: `Q4_K_M`, `15.5 GiB`.
 #[must_use]
 pub fn weights(request: &Request, view: View) -> String {
-    match &request.weights {
+    said(request.weights.as_ref(), view)
+}
+
+fn said(weights: Option<&WeightsRequest>, view: View) -> String {
+    match weights {
         None => String::new(),
         Some(WeightsRequest::Format(format)) => format.clone(),
         Some(WeightsRequest::Bytes(bytes)) => super::text::bytes(Bytes::new(*bytes), view),
     }
+}
+
+/// A request's draft model: `llama-3.2-1b Q8_0, K q8_0, V f16`; nothing where it has none.
+#[must_use]
+pub fn draft(request: &Request, view: View) -> String {
+    let Some((extras, draft)) =
+        request.extras.as_ref().and_then(|extras| Some((extras, extras.draft.as_ref()?)))
+    else {
+        return String::new();
+    };
+    let mut out = model(draft);
+    let weights = said(extras.draft_weights.as_ref(), view);
+    for (before, word) in [
+        (" ", if weights.is_empty() { "without weights" } else { &weights }),
+        (", K ", extras.draft_cache.side(Knob::K).unwrap_or_default()),
+        (", V ", extras.draft_cache.side(Knob::V).unwrap_or_default()),
+    ] {
+        if !word.is_empty() {
+            out.push_str(before);
+            out.push_str(word);
+        }
+    }
+    out
 }
 
 /// The line: what changed, and how the reserved bytes did.
