@@ -176,6 +176,10 @@ fn label(store: Store, segment: Segment) -> AnyView {
         copies if copies == segment.bytes => " (all copies)".to_owned(),
         copies => format!(" ({} copies)", bytes(copies, view)),
     };
+    let beside = match segment.beside {
+        Bytes::ZERO => String::new(),
+        beside => format!(" ({} beside the model)", bytes(beside, view)),
+    };
     view! {
         <li>
             <button
@@ -188,7 +192,7 @@ fn label(store: Store, segment: Segment) -> AnyView {
                 on:click=move |_| light(store, figure)
             >
                 <span class=format!("key {}", segment.part) aria-hidden="true"></span>
-                {format!("{} {about}{}{copied}", segment.part.label(), bytes(segment.bytes, view))}
+                {format!("{} {about}{}{beside}{copied}", segment.part.label(), bytes(segment.bytes, view))}
             </button>
         </li>
     }

@@ -20,6 +20,8 @@ pub struct Segment {
     pub waste: Bytes,
     /// What of it another rank holds too: see [`super::copies`].
     pub copies: Bytes,
+    /// What of the weights' stretch is no weights of the model: a draft with its cache, a projector, adapters.
+    pub beside: Bytes,
     /// It is an estimate.
     pub about: bool,
 }
@@ -112,7 +114,8 @@ pub fn bars(model: &ModelSpec, plan: &Plan) -> Vec<Bar> {
             let whole = device.kv_bytes == plan.kv.allocated_bytes;
             let kv = if whole { cache.clone() } else { vec![plain(most, device.kv_bytes)] };
             let about = |part, bytes, about| Segment { about, ..plain(part, bytes) };
-            let segments = std::iter::once(about(Part::Weights, loaded(device), weights))
+            let weights = about(Part::Weights, loaded(device), weights);
+            let segments = std::iter::once(Segment { beside: device.extras_bytes, ..weights })
                 .chain(kv)
                 .chain([
                     about(Part::Compute, device.compute_bytes, compute),
@@ -144,7 +147,7 @@ const fn loaded(device: &DeviceShown) -> Bytes {
 }
 
 const fn plain(part: Part, bytes: Bytes) -> Segment {
-    Segment { part, bytes, waste: Bytes::ZERO, copies: Bytes::ZERO, about: false }
+    Segment { part, bytes, waste: Bytes::ZERO, copies: Bytes::ZERO, beside: Bytes::ZERO, about: false }
 }
 
 /// The cache by part. What the engine reserves for no store in particular is padding of the largest part.

@@ -335,6 +335,32 @@ fn the_terms_behind_a_part_add_up_to_it() {
     assert_eq!(sum, plan.kv.allocated_bytes.get());
 }
 
+/// The plan's own lines of what is beside the model, whatever else is explained after the cache.
+#[test]
+fn what_is_beside_the_model_stands_with_the_weights_and_never_with_the_cache() {
+    let beside = asked(
+        &json!({ "model": "llama-3.1-8b", "engine": { "name": "llama.cpp" }, "context": 32_768, "explain": true,
+        "weights": { "format": "Q4_K_M" }, "hardware": [{ "device": "rtx-4090" }], "workload": { "typical_context": 4096 },
+        "extras": { "draft": "llama-3.2-1b", "draft_weights": { "format": "Q8_0" }, "projector_bytes": 878_000_000 } }),
+    );
+    let (model, plan) = answer(&beside);
+    let plan = plan.unwrap();
+    let cache = why::why(&model, &plan, Figure::Part(Part::Full));
+    // 32 layers × 8 heads × 128 × 2 B (meta-llama/Llama-3.1-8B config.json), keys and values.
+    let side = 32 * 32_768 * 8 * 128 * 2;
+    let values = |why: &why::Why| why.lines.iter().map(|line| line.value).collect::<Vec<_>>();
+    assert_eq!(values(&cache), [side, side]);
+    let weights = why::why(&model, &plan, Figure::Part(Part::Weights));
+    assert_eq!(values(&weights), plan.extras.iter().map(|extra| extra.bytes.get()).collect::<Vec<_>>());
+    assert!(weights.lines.iter().any(|line| line.label == "projector" && line.value == 878_000_000));
+    let all = why::why(&model, &plan, Figure::Cache);
+    assert!(all.lines.iter().all(|line| line.label != "projector") && all.lines.len() > 2);
+    let bars = memory::bars(&model, &plan);
+    let card = &bars[0].segments[0];
+    assert_eq!((card.part, card.beside), (Part::Weights, plan.devices[0].extras_bytes));
+    assert!(card.beside > Bytes::new(878_000_000) && card.beside < card.bytes);
+}
+
 fn requests() -> impl Strategy<Value = Request> {
     let model = proptest::sample::select(vec![
         "qwen3-8b",

@@ -3,7 +3,7 @@
 use super::layers::part_of_layer;
 use super::memory::part_of;
 use crate::explain::{Basis, Term};
-use crate::plan::Plan;
+use crate::plan::{Plan, StoreShown};
 use crate::planner::state::{Figure, Part};
 use crate::spec::ModelSpec;
 use crate::unit::Bytes;
@@ -40,8 +40,10 @@ pub struct Why {
 #[must_use]
 pub fn why(model: &ModelSpec, plan: &Plan, figure: Figure) -> Why {
     let terms = plan.explain.as_deref().unwrap_or_default();
-    // The engine's own steps come first, then a term a line of the plan.
-    let (steps, of_stores) = terms.split_at(terms.len().saturating_sub(plan.kv.stores.len()));
+    // The engine's own steps come first, then a term a line of the plan, then what is beside the model and what is served.
+    let (stores, extras) = (&plan.kv.stores, &plan.extras);
+    let of_stores = (0..terms.len()).find(|from| stands_for(terms, *from, stores)).unwrap_or(0);
+    let beside = |term: &&Term| extras.iter().any(|extra| extra.name == term.label);
     let wanted = match figure {
         Figure::Cache => None,
         Figure::Part(part) => Some(part),
@@ -49,11 +51,9 @@ pub fn why(model: &ModelSpec, plan: &Plan, figure: Figure) -> Why {
             usize::try_from(layer).ok().and_then(|layer| part_of_layer(model, plan, layer))
         }
     };
-    let mut lines: Vec<Line> = plan
-        .kv
-        .stores
+    let mut lines: Vec<Line> = stores
         .iter()
-        .zip(of_stores)
+        .zip(terms.iter().skip(of_stores))
         .filter(|(store, _)| wanted.is_none_or(|part| part_of(model, store) == part))
         .map(|(_, term)| line(term))
         .collect();
@@ -63,10 +63,26 @@ pub fn why(model: &ModelSpec, plan: &Plan, figure: Figure) -> Why {
         None => ("cache".to_owned(), Some(plan.kv.allocated_bytes)),
         Some(part) => (part.label().to_owned(), cached.filter(|_| is_cache(part))),
     };
-    if wanted.is_none() {
-        lines.extend(steps.iter().map(line));
+    match wanted {
+        None => {
+            let (steps, rest) = terms.split_at(of_stores);
+            lines.extend(
+                steps.iter().chain(rest.iter().skip(stores.len())).filter(|term| !beside(term)).map(line),
+            );
+        }
+        // What is loaded beside the model stands in the same stretch.
+        Some(Part::Weights) => lines.extend(terms.iter().filter(beside).map(line)),
+        Some(_) => {}
     }
     Why { title, total, lines }
+}
+
+/// Whether the terms from here on are those of the stores.
+fn stands_for(terms: &[Term], from: usize, stores: &[StoreShown]) -> bool {
+    let of = |(term, store): (&Term, &StoreShown)| {
+        term.value == store.allocated_bytes.get() && term.label.ends_with(store.role.name())
+    };
+    terms.len() - from >= stores.len() && terms.iter().skip(from).zip(stores).all(of)
 }
 
 const fn is_cache(part: Part) -> bool {

@@ -218,9 +218,12 @@ struct Item {
     lit: bool,
 }
 
-/// What of a part is padding, and what another rank holds too.
+/// What of a part is padding, what another rank holds too, and what is no part of the model.
 fn note(segment: &Segment, view: View) -> String {
     let mut note = String::new();
+    if segment.beside > Bytes::ZERO {
+        note.push_str(&format!(" ({} beside the model)", short(segment.beside, view)));
+    }
     if segment.waste > Bytes::ZERO && segment.waste.get() * 200 > segment.bytes.get() {
         note.push_str(&format!(" ({} padding)", short(segment.waste, view)));
     }
@@ -301,6 +304,7 @@ mod tests {
             bytes: Bytes::new(bytes),
             waste: Bytes::new(waste),
             copies: Bytes::ZERO,
+            beside: Bytes::ZERO,
             about: false,
         };
         let segments = parts.iter().map(segment).collect();
