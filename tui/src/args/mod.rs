@@ -494,12 +494,16 @@ fn projections(text: &str) -> Result<Projections, String> {
 /// `NAME=VALUE`, the value as JSON where it is JSON, as a size where it is one (`16GiB`, `128k`), as text otherwise.
 fn engine_option(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| "write NAME=VALUE".to_owned())?;
-    let value = serde_json::from_str(value)
+    Ok((name.to_owned(), option_value(value)))
+}
+
+/// The value of an option as it is typed: JSON, a number of tokens, a size, or a word.
+pub(crate) fn option_value(text: &str) -> Value {
+    serde_json::from_str(text)
         .ok()
-        .or_else(|| parse_tokens(value).ok().map(|n| Value::from(n.get())))
-        .or_else(|| parse_bytes(value).ok().map(|n| Value::from(n.get())))
-        .unwrap_or_else(|| Value::String(value.to_owned()));
-    Ok((name.to_owned(), value))
+        .or_else(|| parse_tokens(text).ok().map(|n| Value::from(n.get())))
+        .or_else(|| parse_bytes(text).ok().map(|n| Value::from(n.get())))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@ use super::answers::Answers;
 use super::command::{Bindings, Command};
 use super::entry::{Entry, Purpose};
 use super::lists;
-use super::picker::Picker;
+use super::picker::{List, Picker};
 use super::preview::Preview;
 use super::theme::Theme;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use kvplan_core::cache::Knob;
 use kvplan_core::engine::EngineName;
-use kvplan_core::plan::{HardwareEntry, ModelRef};
+use kvplan_core::plan::HardwareEntry;
 use kvplan_core::planner::view::table::Cell;
 use kvplan_core::planner::{Action, Field, Figure, Lens, Part, Planner, State, Tab, Units, link};
 
@@ -198,20 +198,14 @@ impl App {
             Command::Device => {
                 self.mode = Mode::Pick(lists::devices(&self.planner.state().request.hardware));
             }
-            Command::Weights => {
-                let state = self.planner.state();
-                let list = lists::weight_formats(self.planner.model().ok(), &state.request, state.view);
-                self.mode = Mode::Pick(list);
-            }
+            Command::Weights => self.choose_weights(),
             Command::Engine => self.mode = Mode::Pick(lists::engines(self.engine())),
             Command::CacheK => self.choose_codec(Knob::K),
             Command::CacheV => self.choose_codec(Knob::V),
             Command::Context => self.type_number(Field::Context),
             Command::Sequences => self.type_number(Field::Sequences),
-            Command::More => {
-                let state = self.planner.state();
-                self.mode = Mode::Pick(lists::numbers(&state.request, state.view));
-            }
+            Command::More => self.choose_more(),
+            Command::Draft => self.choose_from(List::Draft),
             Command::Less => self.step(false),
             Command::Greater => self.step(true),
             Command::SnapDown => self.snap(false),
@@ -295,26 +289,6 @@ impl App {
     /// The engine that is set.
     pub(crate) fn engine(&self) -> EngineName {
         self.planner.state().request.engine.as_ref().map_or_else(EngineName::default, |engine| engine.name)
-    }
-
-    fn choose_model(&mut self) {
-        let current = match &self.planner.state().request.model {
-            ModelRef::Id(id) => Some(id.as_str()),
-            ModelRef::Hf(_) | ModelRef::Gguf(_) | ModelRef::Spec(_) => None,
-        };
-        self.mode = Mode::Pick(lists::models(current));
-    }
-
-    fn choose_codec(&mut self, knob: Knob) {
-        let cache = &self.planner.state().request.cache;
-        let own = if knob == Knob::V { &cache.v } else { &cache.k };
-        let current = own.as_deref().or(cache.kv.as_deref());
-        self.mode = Mode::Pick(lists::codecs(knob, self.engine(), current));
-    }
-
-    pub(super) fn type_number(&mut self, field: Field) {
-        self.focus = field;
-        self.mode = Mode::Type(Entry::new(Purpose::Number(field), None));
     }
 
     /// The number that is moved, as it stands: what is set, or what the plan made of nothing set.

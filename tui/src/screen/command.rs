@@ -26,8 +26,10 @@ pub(crate) enum Command {
     Context,
     /// Type a number of sequences.
     Sequences,
-    /// Choose another number to type.
+    /// Choose what else to set.
     More,
+    /// Choose a draft model.
+    Draft,
     /// The number that is set: less.
     Less,
     /// The number that is set: more.
@@ -102,7 +104,10 @@ impl Command {
             Self::CacheV => ("v", "choose the cache type of values"),
             Self::Context => ("c", "type the context per conversation"),
             Self::Sequences => ("s", "type the number of conversations"),
-            Self::More => ("f", "set another number: in use, keep free, layers on the GPU, ranks"),
+            Self::More => {
+                ("f", "set anything else: in use, keep free, ranks, projector, the engine's own options")
+            }
+            Self::Draft => ("D", "choose a draft model for speculative decoding"),
             Self::Less => ("Left", "less of the number that is set"),
             Self::Greater => ("Right", "more of the number that is set"),
             Self::SnapDown => ("PageDown", "down to the next named value: edge, limit, power of two"),

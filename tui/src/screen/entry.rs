@@ -3,10 +3,12 @@
 use kvplan_core::planner::Field;
 
 /// What the text is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// A number's new value.
     Number(Field),
+    /// The new value of an option of the engine.
+    Option(String),
     /// A file's path, or a text to be understood.
     Open,
     /// Where to write the screen.
@@ -41,8 +43,9 @@ impl Entry {
 
     /// What is asked for.
     pub(crate) fn prompt(&self) -> String {
-        match self.purpose {
+        match &self.purpose {
             Purpose::Number(field) => format!("{}:", field.label()),
+            Purpose::Option(name) => format!("{name}:"),
             Purpose::Open => "open (path, or paste a config, log, command line, state):".to_owned(),
             Purpose::Save => "write this screen to (.svg or .txt):".to_owned(),
         }
@@ -56,6 +59,7 @@ impl Entry {
                 kvplan_core::planner::Unit::Bytes => "1.5GiB, 24 GB; empty for the default",
                 kvplan_core::planner::Unit::Count => "a whole number; empty for the default",
             },
+            Purpose::Option(_) => "as after kvplan plan -o; empty for the default",
             Purpose::Open => "Enter opens, Esc goes back",
             Purpose::Save => "Enter writes, Esc goes back",
         }

@@ -10,7 +10,7 @@ use kvplan_core::plan::{HardwareEntry, ModelRef, Request, WeightsRequest};
 use kvplan_core::planner::view::change;
 use kvplan_core::planner::view::table::{cache_types, formats};
 use kvplan_core::planner::view::text;
-use kvplan_core::planner::{Action, Field, View};
+use kvplan_core::planner::{Action, View};
 use kvplan_core::spec::{ModelSpec, catalog};
 use kvplan_core::unit::{Binary, grouped};
 use kvplan_core::weights::{self, WeightFormat};
@@ -18,6 +18,39 @@ use strum::IntoEnumIterator as _;
 
 fn does(action: Action) -> Take {
     Take::Do(Box::new(action))
+}
+
+/// Whose weights and cache a list sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The model's.
+    Model,
+    /// The draft's.
+    Draft,
+}
+
+impl Whose {
+    pub(crate) fn weights(self, to: Option<WeightsRequest>) -> Action {
+        match self {
+            Self::Model => Action::Weights(to),
+            Self::Draft => Action::DraftWeights(to),
+        }
+    }
+
+    fn cache(self, knob: Knob, codec: Option<String>) -> Action {
+        match self {
+            Self::Model => Action::Cache { knob, codec },
+            Self::Draft => Action::DraftCache { knob, codec },
+        }
+    }
+
+    /// What its list of weights is called; bytes can be typed into it.
+    const fn weights_title(self) -> &'static str {
+        match self {
+            Self::Model => "weights (or bytes: 160 GB)",
+            Self::Draft => "draft weights (or bytes: 2 GB)",
+        }
+    }
 }
 
 /// Catalogued models, one row a shape.
@@ -99,11 +132,13 @@ const fn computes(class: Class) -> bool {
     }
 }
 
-/// What the list of weights is called.
-pub(crate) const WEIGHTS: &str = "weights (or bytes: 160 GB)";
-
 /// Weight formats, those that the engine usually loads first, each with what the model weighs in it.
-pub(crate) fn weight_formats(model: Option<&ModelSpec>, request: &Request, view: View) -> Picker {
+pub(crate) fn weight_formats(
+    whose: Whose,
+    model: Option<&ModelSpec>,
+    request: &Request,
+    view: View,
+) -> Picker {
     let engine = request.engine.as_ref().map_or_else(EngineName::default, |engine| engine.name);
     let usual: Vec<String> = formats(engine).iter().map(|name| (*name).to_owned()).collect();
     let rest = WeightFormat::names().into_iter().filter(|name| {
@@ -131,7 +166,7 @@ pub(crate) fn weight_formats(model: Option<&ModelSpec>, request: &Request, view:
                 label: name.clone(),
                 detail,
                 also: String::new(),
-                take: does(Action::Weights(Some(WeightsRequest::Format(name)))),
+                take: does(whose.weights(Some(WeightsRequest::Format(name)))),
             }
         })
         .collect();
@@ -145,11 +180,14 @@ pub(crate) fn weight_formats(model: Option<&ModelSpec>, request: &Request, view:
         None => ("none", "the cache alone".to_owned()),
     };
     let label = label.to_owned();
-    let unsaid =
-        Item { label: label.clone(), detail, also: String::new(), take: does(Action::Weights(None)) };
+    let unsaid = Item { label: label.clone(), detail, also: String::new(), take: does(whose.weights(None)) };
     items.insert(if own.is_some() { 0 } else { items.len() }, unsaid);
-    let set = if request.weights.is_none() { label } else { change::weights(request, view) };
-    Picker::new(WEIGHTS, items, Some(&set))
+    let set = match whose {
+        Whose::Model => request.weights.as_ref(),
+        Whose::Draft => request.extras.as_ref().and_then(|extras| extras.draft_weights.as_ref()),
+    };
+    let set = if set.is_none() { label } else { change::weights(set, view) };
+    Picker::new(whose.weights_title(), items, Some(&set)).of_weights(whose)
 }
 
 /// Engines.
@@ -178,7 +216,7 @@ const fn programs(name: EngineName) -> &'static str {
 }
 
 /// Codecs of one side: those the engine offers first.
-pub(crate) fn codecs(knob: Knob, engine: EngineName, current: Option<&str>) -> Picker {
+pub(crate) fn codecs(whose: Whose, knob: Knob, engine: EngineName, current: Option<&str>) -> Picker {
     let offered = cache_types(engine);
     let item = |codec: Codec| {
         let info = codec.layout().info();
@@ -188,7 +226,7 @@ pub(crate) fn codecs(knob: Knob, engine: EngineName, current: Option<&str>) -> P
             label: codec.name().to_owned(),
             detail: format!("{} stored bits{kl}  {}", info.bits_per_element, info.title),
             also: info.aliases.join(" "),
-            take: does(Action::Cache { knob, codec: Some(codec.name().to_owned()) }),
+            take: does(whose.cache(knob, Some(codec.name().to_owned()))),
         }
     };
     let first = offered.iter().filter_map(|name| Codec::parse(name));
@@ -197,27 +235,15 @@ pub(crate) fn codecs(knob: Knob, engine: EngineName, current: Option<&str>) -> P
         label: "default".to_owned(),
         detail: "the engine's own".to_owned(),
         also: String::new(),
-        take: does(Action::Cache { knob, codec: None }),
+        take: does(whose.cache(knob, None)),
     };
-    let title = if knob == Knob::V { "cache type of values" } else { "cache type of keys" };
+    let title = match (whose, knob == Knob::V) {
+        (Whose::Model, false) => "cache type of keys",
+        (Whose::Model, true) => "cache type of values",
+        (Whose::Draft, false) => "cache type of the draft's keys",
+        (Whose::Draft, true) => "cache type of the draft's values",
+    };
     Picker::new(title, first.chain(rest).map(item).chain([default]).collect(), current)
-}
-
-/// Numbers that have no key of their own.
-pub(crate) fn numbers(request: &Request, view: View) -> Picker {
-    let items = Field::iter()
-        .filter(|field| !matches!(field, Field::Context | Field::Sequences))
-        .map(|field| {
-            let set = field.get(request).map(|n| change::number(field, n, view));
-            Item {
-                label: field.label().to_owned(),
-                detail: set.unwrap_or_else(|| "default".to_owned()),
-                also: field.to_string(),
-                take: Take::Type(field),
-            }
-        })
-        .collect();
-    Picker::new("number", items, None)
 }
 
 /// Every command: the help and the palette.

@@ -3,14 +3,15 @@
 use super::answers::Answers;
 use super::app::{App, Deed, Mode, Page};
 use super::entry::{Entry, Purpose};
+use super::open;
 use super::picker::{Picker, Take};
-use super::{lists, open};
+use crate::args::option_value;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use kvplan_core::error::PlanError;
-use kvplan_core::plan::{Placement, WeightsRequest};
+use kvplan_core::plan::Placement;
+use kvplan_core::planner::view::change;
 use kvplan_core::planner::{Action, Field, Lens};
 use kvplan_core::spec::ModelSpec;
-use kvplan_core::unit::parse_bytes;
 
 impl App {
     #[expect(
@@ -42,8 +43,8 @@ impl App {
     pub(crate) fn choose(&mut self, picker: &Picker) -> Option<Deed> {
         self.mode = Mode::Browse;
         // Weights of no format have bytes, whichever format's size looks like what was typed.
-        if let Some(bytes) = typed_weights(picker) {
-            self.act(Action::Weights(Some(WeightsRequest::Bytes(bytes))));
+        if let Some(action) = picker.typed_weights() {
+            self.act(action);
             return None;
         }
         match picker.take() {
@@ -52,8 +53,18 @@ impl App {
                 None
             }
             Some(Take::Do(action)) => {
+                let drafts = matches!(*action, Action::Draft(Some(_)));
                 self.act(*action);
                 self.spread();
+                if drafts && self.said.is_none() {
+                    let state = self.planner.state();
+                    let draft = change::draft(&state.request, state.view);
+                    self.say(format!("drafts: {draft}; f sets its weights and its cache, u takes it back"));
+                }
+                None
+            }
+            Some(Take::List(list)) => {
+                self.choose_from(list);
                 None
             }
             Some(Take::Type(field)) => {
@@ -111,6 +122,19 @@ impl App {
                 let to = if text.is_empty() { Ok(None) } else { field.parse(&text).map(Some) };
                 match to {
                     Ok(to) => self.act(Action::Set { field, to }),
+                    Err(error) => {
+                        entry.wrong = Some(error.message);
+                        self.mode = Mode::Type(entry);
+                    }
+                }
+                None
+            }
+            Purpose::Option(ref name) => {
+                let text = entry.text.trim();
+                let value = (!text.is_empty()).then(|| option_value(text));
+                let action = Action::EngineOption { name: name.clone(), value };
+                match self.planner.update(action) {
+                    Ok(_) => self.refresh(),
                     Err(error) => {
                         entry.wrong = Some(error.message);
                         self.mode = Mode::Type(entry);
@@ -197,12 +221,4 @@ impl App {
             Err(error) => self.say(error.message),
         }
     }
-}
-
-/// The weights a list of formats was answered with in bytes: a size, unless an item was walked to. What is less than a
-/// mebibyte is the number of a format.
-fn typed_weights(picker: &Picker) -> Option<u64> {
-    let bytes = parse_bytes(&picker.query).ok()?.get();
-    let meant = picker.chosen().is_none() || (picker.cursor == 0 && bytes >= 1 << 20);
-    (picker.title == lists::WEIGHTS && meant).then_some(bytes)
 }

@@ -1,7 +1,11 @@
 //! Choosing from a list: type to search, arrows to move, Enter to take.
 
 use super::command::Command;
+use super::lists::Whose;
+use kvplan_core::cache::Knob;
+use kvplan_core::plan::WeightsRequest;
 use kvplan_core::planner::{Action, Field};
+use kvplan_core::unit::parse_bytes;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
@@ -12,8 +16,23 @@ pub(crate) enum Take {
     Do(Box<Action>),
     /// Typing a number.
     Type(Field),
+    /// Another list.
+    List(List),
     /// A command.
     Run(Command),
+}
+
+/// A list that an item of another leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum List {
+    /// Draft models.
+    Draft,
+    /// Weights of the draft.
+    DraftWeights,
+    /// Codecs of the draft's cache.
+    DraftCache(Knob),
+    /// The values of an option of the engine, or a line to type one.
+    Option(String),
 }
 
 /// One thing to choose.
@@ -33,7 +52,7 @@ pub(crate) struct Item {
 #[derive(Debug, Clone)]
 pub(crate) struct Picker {
     /// What is chosen.
-    pub(crate) title: &'static str,
+    pub(crate) title: String,
     items: Vec<Item>,
     /// What was typed.
     pub(crate) query: String,
@@ -43,19 +62,49 @@ pub(crate) struct Picker {
     pub(crate) cursor: usize,
     /// Whether a number before the name says how many: `8 x h200`.
     counted: bool,
+    /// Whose weights it lists, whose size may be typed instead.
+    weights: Option<Whose>,
 }
 
 impl Picker {
     /// A list, all of it found, the cursor on what is set.
-    pub(crate) fn new(title: &'static str, items: Vec<Item>, current: Option<&str>) -> Self {
+    pub(crate) fn new(title: impl Into<String>, items: Vec<Item>, current: Option<&str>) -> Self {
         let found = (0..items.len()).collect();
         let at = current.and_then(|current| items.iter().position(|item| item.label == current));
-        Self { title, items, query: String::new(), found, cursor: at.unwrap_or(0), counted: false }
+        let title = title.into();
+        Self {
+            title,
+            items,
+            query: String::new(),
+            found,
+            cursor: at.unwrap_or(0),
+            counted: false,
+            weights: None,
+        }
     }
 
     /// A list of things of which several can be had.
     pub(crate) fn counted(self) -> Self {
         Self { counted: true, ..self }
+    }
+
+    /// A list of weights, whose size may be typed instead.
+    pub(crate) fn of_weights(self, whose: Whose) -> Self {
+        Self { weights: Some(whose), ..self }
+    }
+
+    /// Whether it lists weights.
+    pub(crate) const fn is_of_weights(&self) -> bool {
+        self.weights.is_some()
+    }
+
+    /// The weights a list of formats was answered with in bytes: a size, unless an item was walked to. What is less than a
+    /// mebibyte is the number of a format.
+    pub(crate) fn typed_weights(&self) -> Option<Action> {
+        let whose = self.weights?;
+        let bytes = parse_bytes(&self.query).ok()?.get();
+        let meant = self.chosen().is_none() || (self.cursor == 0 && bytes >= 1 << 20);
+        meant.then(|| whose.weights(Some(WeightsRequest::Bytes(bytes))))
     }
 
     /// How many are asked for, and what of it is a name: `8 x h200`, `2x rtx 3090`. A card's own number is no count.

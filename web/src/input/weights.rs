@@ -17,7 +17,9 @@ pub(crate) fn weights(store: Store) -> AnyView {
             formats(request.engine.as_ref().map_or_else(EngineName::default, |engine| engine.name))
         })
     });
-    let now = Memo::new(move |_| store.request.with(|request| change::weights(request, store.view.get())));
+    let now = Memo::new(move |_| {
+        store.request.with(|request| change::weights(request.weights.as_ref(), store.view.get()))
+    });
     let chosen = move |text: String| {
         let is_set = text == now.get_untracked();
         if !is_set {

@@ -42,7 +42,7 @@ pub fn differences(before: &Request, now: &Request, view: View) -> Vec<String> {
     if before.hardware != now.hardware {
         put("devices", devices(&before.hardware), devices(&now.hardware));
     }
-    put("weights", weights(before, view), weights(now, view));
+    put("weights", weights(before.weights.as_ref(), view), weights(now.weights.as_ref(), view));
     put("draft", draft(before, view), draft(now, view));
     let options = |request: &Request| request.engine.as_ref().map(|engine| engine.options.clone());
     if out.is_empty() && options(before) != options(now) {
@@ -93,13 +93,9 @@ pub fn devices(hardware: &[HardwareEntry]) -> String {
     hardware.iter().map(one).collect::<Vec<_>>().join(" + ")
 }
 
-/// What a request's weights are: `Q4_K_M`, `15.5 GiB`.
+/// What weights are: `Q4_K_M`, `15.5 GiB`; nothing for none.
 #[must_use]
-pub fn weights(request: &Request, view: View) -> String {
-    said(request.weights.as_ref(), view)
-}
-
-fn said(weights: Option<&WeightsRequest>, view: View) -> String {
+pub fn weights(weights: Option<&WeightsRequest>, view: View) -> String {
     match weights {
         None => String::new(),
         Some(WeightsRequest::Format(format)) => format.clone(),
@@ -116,7 +112,7 @@ pub fn draft(request: &Request, view: View) -> String {
         return String::new();
     };
     let mut out = model(draft);
-    let weights = said(extras.draft_weights.as_ref(), view);
+    let weights = weights(extras.draft_weights.as_ref(), view);
     for (before, word) in [
         (" ", if weights.is_empty() { "without weights" } else { &weights }),
         (", K ", extras.draft_cache.side(Knob::K).unwrap_or_default()),

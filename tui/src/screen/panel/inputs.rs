@@ -9,6 +9,7 @@ use super::text;
 use crate::screen::app::{App, Mode};
 use crate::screen::command::Command;
 use crate::screen::entry::Purpose;
+use crate::screen::options;
 use kvplan_core::cache::Role;
 use kvplan_core::plan::ModelRef;
 use kvplan_core::planner::Field;
@@ -70,7 +71,7 @@ pub(crate) fn inputs(app: &App, width: u16) -> Vec<Input> {
         if latent { "–".to_owned() } else { codec(app, Role::V, cache.v.as_ref().or(cache.kv.as_ref())) };
     let own = app.planner.model().ok().and_then(ModelSpec::own_weights).and_then(|own| own.loaded().ok());
     let own = own.map(|bytes| format!("file {}", view::text::bytes(bytes, state.view)));
-    let weights = request.weights.as_ref().map(|_| change::weights(request, state.view)).or(own);
+    let weights = request.weights.as_ref().map(|set| change::weights(Some(set), state.view)).or(own);
     // A number that is kept at the largest that fits says so.
     let number = |field: Field| {
         let kept = if state.largest == Some(field) { "= " } else { "" };
@@ -137,51 +138,101 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// Every other number that is set, and what is assumed for none.
-fn more(app: &App, area: Rect, y: u16, buf: &mut Buffer) {
-    let (theme, state) = (app.theme, app.planner.state());
-    let mut x = text(buf, area, 1, y, "More", theme.dim()) + 2;
-    let shown = |field: Field| {
-        let set = field.get(&state.request);
+/// Something else that is set, or a number that is assumed for none.
+struct More {
+    label: String,
+    value: String,
+    typed: bool,
+    set: bool,
+    focus: bool,
+}
+
+impl More {
+    fn width(&self) -> u16 {
+        let width = self.label.chars().count() + 1 + self.value.chars().count();
+        u16::try_from(width).unwrap_or(u16::MAX)
+    }
+}
+
+/// Every other number, the draft model and the options of the engine, where they are set.
+fn others(app: &App) -> Vec<More> {
+    let state = app.planner.state();
+    let request = &state.request;
+    let typing = |purpose: &Purpose| match &app.mode {
+        Mode::Type(entry) if entry.purpose == *purpose => Some(format!("{}_", entry.text)),
+        Mode::Type(_) | Mode::Browse | Mode::Pick(_) | Mode::Read(_) => None,
+    };
+    let number = |field: Field| {
+        let set = field.get(request);
         let usual = matches!(field, Field::InUse | Field::KeepFree) || field == app.focus;
         let plain = !matches!(field, Field::Context | Field::Sequences);
-        (plain && (set.is_some() || usual)).then(|| (field, set.unwrap_or(0), set.is_some()))
+        let n = set.filter(|_| plain).or((plain && usual).then_some(0))?;
+        let found = field == Field::InUse && app.in_use == Some(n);
+        let kept = if state.largest == Some(field) { "= " } else { "" };
+        let typed = typing(&Purpose::Number(field));
+        Some(More {
+            label: field.label().to_owned(),
+            typed: typed.is_some(),
+            value: typed.unwrap_or_else(|| {
+                format!(
+                    "{kept}{}{}",
+                    change::number(field, n, state.view),
+                    if found { " (detected)" } else { "" }
+                )
+            }),
+            set: set.is_some(),
+            focus: field == app.focus,
+        })
     };
-    let value = |field: Field, n: u64| match &app.mode {
-        Mode::Type(entry) if entry.purpose == Purpose::Number(field) => (format!("{}_", entry.text), true),
-        Mode::Type(_) | Mode::Browse | Mode::Pick(_) | Mode::Read(_) => {
-            let found = field == Field::InUse && app.in_use == Some(n);
-            (change::number(field, n, state.view) + if found { " (detected)" } else { "" }, false)
-        }
+    let plain = |label: &str, value: String| More {
+        label: label.to_owned(),
+        value,
+        typed: false,
+        set: true,
+        focus: false,
     };
-    let width = |field: Field, n: u64| {
-        u16::try_from(field.label().chars().count() + 1 + value(field, n).0.chars().count())
-            .unwrap_or(u16::MAX)
-    };
+    let mut all: Vec<More> = Field::iter().filter_map(number).collect();
+    let draft = change::draft(request, state.view);
+    all.extend((!draft.is_empty()).then(|| plain("draft", draft)));
+    let set = request.engine.iter().flat_map(|engine| &engine.options);
+    all.extend(options::others(set).map(|(name, value)| plain(name, options::written(value))));
+    if let Mode::Type(entry) = &app.mode
+        && let Purpose::Option(name) = &entry.purpose
+    {
+        all.retain(|more| more.label != *name);
+        let value = format!("{}_", entry.text);
+        all.insert(0, More { typed: true, ..plain(name, value) });
+    }
+    all
+}
+
+/// The line of what else is set, and what is assumed for none.
+fn more(app: &App, area: Rect, y: u16, buf: &mut Buffer) {
+    let theme = app.theme;
+    let mut x = text(buf, area, 1, y, "More", theme.dim()) + 2;
     let end = area.width.saturating_sub(6);
-    let mut all: Vec<(Field, u64, bool)> = Field::iter().filter_map(shown).collect();
+    let mut all = others(app);
     // What is set comes before what is not, where not all of it has room.
-    let needed: u16 = all.iter().map(|(field, n, _)| width(*field, *n).saturating_add(3)).sum();
+    let needed: u16 = all.iter().map(|more| more.width().saturating_add(3)).sum();
     if x.saturating_add(needed) > end {
-        all.retain(|(field, _, set)| *set || *field == app.focus);
+        all.retain(|more| more.set || more.focus);
     }
     let mut left = all.len();
-    for (field, n, _) in all {
-        if x.saturating_add(width(field, n)) > end {
+    for more in all {
+        if x.saturating_add(more.width()) > end {
             x = text(buf, area, x, y, &format!("+{left}"), theme.dim());
             break;
         }
         left -= 1;
-        let (value, typed) = value(field, n);
-        let style = if typed {
+        let style = if more.typed {
             theme.selected()
-        } else if field == app.focus {
+        } else if more.focus {
             theme.strong().add_modifier(ratatui::style::Modifier::UNDERLINED)
         } else {
             theme.strong()
         };
-        x = text(buf, area, x, y, field.label(), theme.dim()) + 1;
-        x = text(buf, area, x, y, &value, style) + 3;
+        x = text(buf, area, x, y, &more.label, theme.dim()) + 1;
+        x = text(buf, area, x, y, &theme.text(&more.value), style) + 3;
     }
     if area.width > x + 4 {
         text(buf, area, area.width - 5, y, &format!("[{}]", app.bindings.key(Command::More)), theme.dim());

@@ -70,7 +70,7 @@ pub(crate) fn render(list: &Picker, theme: Theme, area: Rect, buf: &mut Buffer) 
             inner,
             1,
             0,
-            if list.title == crate::screen::lists::WEIGHTS {
+            if list.is_of_weights() {
                 "no format; Enter takes a number of bytes"
             } else {
                 "nothing is called that"

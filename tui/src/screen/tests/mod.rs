@@ -253,6 +253,65 @@ fn a_pointer_lights_a_part_takes_a_cell_and_drags_the_context() {
     assert_eq!(app.planner.state().view.tab, Tab::Compare);
 }
 
+#[test]
+fn a_draft_is_chosen_like_a_model_and_its_weights_and_types_after_it() {
+    let mut app = app();
+    press(&mut app, "mllama-3.1-8b<Enter>wq4_k_m<Enter>");
+    let alone = app.planner.state().request.clone();
+    let spare = |app: &App| app.answers.plan.as_ref().unwrap().fit.spare_bytes.unwrap();
+    let before = spare(&app);
+    press(&mut app, "D3.2-1b<Enter>");
+    let extras = |app: &App| serde_json::to_value(&app.planner.state().request.extras).unwrap();
+    assert_eq!(extras(&app), json!({ "draft": "llama-3.2-1b", "draft_weights": { "format": "Q4_K_M" } }));
+    assert!(spare(&app) < before);
+    press(
+        &mut app,
+        "fdraft w<Enter>q8_0<Enter>fdraft cache k<Enter>q8_0<Enter>fprojector<Enter>878MB<Enter>",
+    );
+    let all = json!({ "draft": "llama-3.2-1b", "draft_weights": { "format": "Q8_0" }, "draft_cache": { "k": "q8_0" },
+        "projector_bytes": 878_000_000 });
+    assert_eq!(extras(&app), all);
+    let shown = screen(&mut app, 120, 40);
+    assert!(
+        shown.contains("draft llama-3.2-1b Q8_0, K q8_0") && shown.contains("beside the model"),
+        "{shown}"
+    );
+    press(&mut app, "fdraft w<Enter>2 GB<Enter>");
+    assert_eq!(extras(&app)["draft_weights"], json!({ "bytes": 2_000_000_000_u64 }));
+    press(&mut app, "Dnone<Enter>fprojector<Enter><Enter>");
+    assert_eq!(app.planner.state().request, alone);
+}
+
+#[test]
+fn drafts_that_read_the_same_tokens_come_first_and_are_smaller_than_the_model() {
+    let mut app = app();
+    press(&mut app, "mqwen3-8b<Enter>D");
+    let Mode::Pick(list) = &app.mode else { panic!("no list") };
+    let found: Vec<_> = list.found().collect();
+    // The vocabulary of Qwen3 is 151,936 tokens (Qwen/Qwen3-0.6B config.json), that of Llama 3.2 128,256.
+    assert_eq!(found[0].label, "qwen3-0.6b");
+    let at = |id: &str| found.iter().position(|item| item.label == id);
+    assert!(at("qwen3-8b").is_none() && at("qwen3-32b").is_none());
+    assert!(at("qwen3-4b") < at("llama-3.2-1b"));
+    assert!(found[at("llama-3.2-1b").unwrap()].detail.contains("128,256 tokens, not 151,936"));
+}
+
+#[test]
+fn every_option_of_an_engine_is_set_from_its_list_or_typed() {
+    let mut app = app();
+    let options = |app: &App| serde_json::to_value(&app.planner.state().request.engine).unwrap();
+    press(&mut app, "fkv_unified<Enter>true<Enter>fn_ubatch<Enter>256<Enter>fctx_type<Enter>mtp<Enter>");
+    let all = json!({ "name": "llama.cpp", "kv_unified": true, "n_ubatch": 256, "ctx_type": "mtp" });
+    assert_eq!(options(&app), all);
+    press(&mut app, "fctx_type<Enter>default<Enter>fn_ubatch<Enter><Enter>");
+    assert!(screen(&mut app, 120, 40).contains("kv_unified true"));
+    press(&mut app, "fkv_unified<Enter>default<Enter>");
+    assert_eq!(options(&app), json!({ "name": "llama.cpp" }));
+    // What it cannot be is said where it is typed.
+    press(&mut app, "fn_ubatch<Enter>many<Enter>");
+    assert!(matches!(&app.mode, Mode::Type(entry) if entry.wrong.is_some()), "{:?}", app.mode);
+}
+
 /// A key a person may press, at random.
 fn keys() -> impl Strategy<Value = KeyEvent> {
     let named = proptest::sample::select(vec![
