@@ -428,6 +428,19 @@ fn the_checked_in_schema_is_what_the_types_say_for(#[case] form: &str) {
 
 /// The kernel's own figure, not ours.
 #[cfg(target_os = "linux")]
+/// Mesa complains of a missing XDG_RUNTIME_DIR on standard error, which is a file here and no terminal.
+#[test]
+fn what_drivers_say_while_they_are_asked_stands_before_no_answer() {
+    for args in [&["hardware", "--detected"][..], &["validate", "--list-adapters"]] {
+        let mut kvplan = Command::new(env!("CARGO_BIN_EXE_kvplan"));
+        let output = kvplan.args(args).env_remove("XDG_RUNTIME_DIR").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!said.contains("XDG_RUNTIME_DIR"), "{said}");
+        // Who has no adapter is still told so.
+        assert_eq!(output.status.success(), said.is_empty(), "{said}");
+    }
+}
+
 #[test]
 fn this_machine_is_detected_with_the_memory_the_kernel_says_it_has() {
     let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap();

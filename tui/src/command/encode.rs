@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use crate::args::{CodecArgs, Processor, RouteArg};
+use crate::quiet;
 use crate::show;
 use anyhow::Context as _;
 use kvplan_core::codec::{ArithmeticError, Codec, Route, Side, StaticScale};
@@ -75,7 +76,7 @@ fn on_gpu<T>(
     let converter = Converter::new(args.codec, args.side.into(), args.dim, args.scale);
     let converter = converter.map_err(|error| error.to_string())?;
     let choice = args.adapter.clone().map_or(Choice::Fastest, Choice::Named);
-    let gpu = block_on(Gpu::open(&choice)).map_err(|error| error.to_string())?;
+    let gpu = quiet::ask(|| block_on(Gpu::open(&choice))).map_err(|error| error.to_string())?;
     work(&gpu, &converter).map_err(|error| error.to_string())
 }
 

@@ -4,6 +4,7 @@ use super::{print_json, print_text};
 use crate::Outcome;
 use crate::args::ValidateArgs;
 use crate::load;
+use crate::quiet;
 use crate::show::{self, Align, Table};
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<Outcome> {
         None
     } else {
         let choice = args.adapter.clone().map_or(Choice::Fastest, Choice::Named);
-        match block_on(Gpu::open(&choice)) {
+        match quiet::ask(|| block_on(Gpu::open(&choice))) {
             Ok(gpu) => Some(gpu),
             Err(error) => {
                 return refuse(&format!(
@@ -195,7 +196,7 @@ fn progress_bar() -> ProgressBar {
 }
 
 fn list() -> anyhow::Result<Outcome> {
-    let adapters = block_on(adapters());
+    let adapters = quiet::ask(|| block_on(adapters()));
     if adapters.is_empty() {
         return refuse(&kvplan_kernels::gpu::GpuError::NoAdapter.to_string());
     }
@@ -219,7 +220,7 @@ pub(crate) fn prove(
     progress: &mut dyn FnMut(Progress<'_>),
     cancel: &AtomicBool,
 ) -> Result<String, String> {
-    let gpu = block_on(Gpu::open(&Choice::Fastest)).map_err(|error| error.to_string())?;
+    let gpu = quiet::ask(|| block_on(Gpu::open(&Choice::Fastest))).map_err(|error| error.to_string())?;
     let found = of_model(model, context.max(1), gpu.largest_binding());
     if found.shapes.is_empty() {
         return Err(format!("{}: nothing to run; {}", model.name(), found.notes.join("; ")));

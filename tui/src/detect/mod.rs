@@ -94,7 +94,7 @@ pub(crate) fn detect(depth: Depth) -> Found {
 
 #[cfg(feature = "detect")]
 fn nvidia() -> Vec<Card> {
-    let cards = nvml::read();
+    let cards = quiet::ask(nvml::read);
     if cards.is_empty() { name::of_driver() } else { cards }
 }
 
@@ -105,11 +105,7 @@ fn nvidia() -> Vec<Card> {
 
 #[cfg(feature = "detect")]
 fn of_adapters() -> Vec<Card> {
-    let began = quiet::begin();
-    let found = kvplan_kernels::gpu::block_on(kvplan_kernels::gpu::adapters());
-    if began {
-        quiet::end();
-    }
+    let found = quiet::ask(|| kvplan_kernels::gpu::block_on(kvplan_kernels::gpu::adapters()));
     let mut names: Vec<String> = Vec::new();
     for adapter in found {
         // One card is listed once a graphics interface; a processor that draws is no GPU.

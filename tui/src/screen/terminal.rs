@@ -78,7 +78,7 @@ pub(crate) fn run(app: &mut App) -> anyhow::Result<()> {
             let _ = emulate_default_handler(signal);
         }
     })?;
-    let _ = quiet::begin();
+    quiet::begin();
     let _restored = Restored;
     enable_raw_mode()?;
     execute!(
