@@ -5,7 +5,7 @@
 //! +------------------------------------+   +----------------------+
 //! | tabs, inputs, their keys, more     |   | tabs                 |
 //! |------------------------------------|   | inputs, their keys   |
-//! | headline, 2 lines                  |   | headline, 2 wrapped  |
+//! | headline, 2 sentences              |   | headline, wrapped    |
 //! | memory: a bar a device             |   | one bar              |
 //! | curve            | alternatives    |   | pane                 |
 //! | layers                             |   |                      |
@@ -44,22 +44,36 @@ pub(crate) const fn is_compact(area: Rect) -> bool {
     area.width < WIDE.0 || area.height < WIDE.1
 }
 
-/// The areas of the plan's screen; `bars` is how many devices there are.
-pub(crate) fn areas(area: Rect, bars: usize, pane: super::app::Pane) -> Areas {
-    if is_compact(area) { small(area, pane) } else { large(area, bars) }
+/// What decides how much room some panels get.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wants {
+    /// How many devices there are.
+    pub(crate) bars: usize,
+    /// Lines of the headline: it has a fixed number of them, and more only where its words would be cut.
+    pub(crate) headline: u16,
+    /// What a small screen shows.
+    pub(crate) pane: super::app::Pane,
 }
 
-fn large(area: Rect, bars: usize) -> Areas {
+/// Most lines of a headline.
+const HEADLINE: u16 = 6;
+
+/// The areas of the plan's screen.
+pub(crate) fn areas(area: Rect, wants: Wants) -> Areas {
+    if is_compact(area) { small(area, wants) } else { large(area, wants) }
+}
+
+fn large(area: Rect, wants: Wants) -> Areas {
     let very_wide = area.width >= VERY_WIDE;
     let spare = area.height.saturating_sub(40);
     // Two devices, and more of them where there is height: the alternatives need theirs.
-    let bars = u16::try_from(bars.max(1)).unwrap_or(u16::MAX).min(2 + (spare / 4).min(6));
+    let bars = u16::try_from(wants.bars.max(1)).unwrap_or(u16::MAX).min(2 + (spare / 4).min(6));
     let why = if very_wide { 0 } else { 6 + (spare / 4).min(6) };
     let run = if very_wide { 0 } else { 4 };
     let [tabs, inputs, headline, memory, middle, layers, why, run, said, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(4),
-        Constraint::Length(3),
+        Constraint::Length(wants.headline.clamp(3, HEADLINE)),
         Constraint::Length(1 + 2 * bars),
         Constraint::Min(6),
         Constraint::Length(4),
@@ -84,12 +98,12 @@ fn large(area: Rect, bars: usize) -> Areas {
     Areas { tabs, inputs, headline, memory, curve, table, layers, why, run, said, keys }
 }
 
-fn small(area: Rect, pane: super::app::Pane) -> Areas {
+fn small(area: Rect, wants: Wants) -> Areas {
     use super::app::Pane;
     let [tabs, inputs, headline, memory, middle, run, said, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(3),
-        Constraint::Length(4),
+        Constraint::Length(wants.headline.clamp(4, HEADLINE)),
         Constraint::Length(2),
         Constraint::Min(3),
         Constraint::Length(3),
@@ -98,7 +112,7 @@ fn small(area: Rect, pane: super::app::Pane) -> Areas {
     ])
     .areas(area);
     let none = Rect { height: 0, ..middle };
-    let of = |own: Pane| if own == pane { middle } else { none };
+    let of = |own: Pane| if own == wants.pane { middle } else { none };
     Areas {
         tabs,
         inputs,
@@ -124,9 +138,9 @@ mod tests {
     fn panels_never_overlap_nor_leave_the_screen() {
         for width in [20, 60, 80, 99, 100, 120, 170, 200, 400] {
             for height in [5, 10, 24, 29, 30, 40, 60, 100] {
-                for pane in Pane::iter() {
+                for (pane, headline) in Pane::iter().zip([1, 4, 6, 90]) {
                     let screen = Rect::new(0, 0, width, height);
-                    let a = areas(screen, 3, pane);
+                    let a = areas(screen, Wants { bars: 3, headline, pane });
                     let all = [
                         a.tabs, a.inputs, a.headline, a.memory, a.curve, a.table, a.layers, a.why, a.run,
                         a.said, a.keys,

@@ -2,8 +2,8 @@
 
 use super::app::{App, Deed, Mode};
 use super::command::Command;
-use super::layout::{self, Areas};
-use super::panel::{curve, footer, headline, inputs, layers, memory, picker, table, tabs};
+use super::layout::Areas;
+use super::panel::{areas, curve, footer, headline, inputs, layers, memory, picker, table, tabs};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use kvplan_core::cache::Role;
 use kvplan_core::planner::{Action, Figure, Tab};
@@ -12,7 +12,7 @@ use ratatui::layout::{Position, Rect};
 
 /// A pointer's event on a screen of `area`.
 pub(crate) fn mouse(app: &mut App, event: MouseEvent, area: Rect) -> Option<Deed> {
-    let at = layout::areas(area, app.answers.bars.len(), app.pane);
+    let at = areas(app, area);
     if !matches!(event.kind, MouseEventKind::Moved | MouseEventKind::Drag(_)) {
         app.finish();
     }

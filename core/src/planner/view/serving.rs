@@ -117,8 +117,8 @@ pub fn prints(plan: &Plan) -> Option<String> {
     }
 }
 
-/// How many of the machine hold the sessions asked for: `2,000 sessions take 125 nodes of 8 devices at their typical length;
-/// 167 if all were as long as 19 of 20 stay below, 182 at full length.`
+/// How many of the machine hold the sessions asked for: `2,000 sessions take 125 nodes of 8 devices at typical length, 167 at
+/// "19 of 20 below", 182 at full length.`
 #[must_use]
 pub fn fleet(plan: &Plan) -> Option<String> {
     let serving = plan.serving.as_ref()?;
@@ -131,20 +131,21 @@ pub fn fleet(plan: &Plan) -> Option<String> {
         devices if n == "1" => format!("1 node of {} devices", grouped(devices)),
         devices => format!("{n} nodes of {} devices", grouped(devices)),
     };
+    let p95th = |n: String| format!("{n} at \"19 of 20 below\"");
     let mut longer: Vec<String> = Vec::new();
     let first = match typical {
         Some(typical) => {
-            longer.extend(p95.map(|n| format!("{n} if all were as long as 19 of 20 stay below")));
+            longer.extend(p95.map(p95th));
             longer.extend(full.map(|n| format!("{n} at full length")));
-            format!("{} at their typical length", nodes(typical))
+            format!("{} at typical length", nodes(typical))
         }
         None => {
-            longer.extend(p95.map(|n| format!("{n} at the length that 19 of 20 stay below")));
+            longer.extend(p95.map(p95th));
             format!("{} at full length", nodes(full?))
         }
     };
-    let longer = if longer.is_empty() { String::new() } else { format!("; {}", longer.join(", ")) };
-    Some(format!("{sessions} sessions take {first}{longer}."))
+    let all: Vec<String> = std::iter::once(first).chain(longer).collect();
+    Some(format!("{sessions} sessions take {}.", all.join(", ")))
 }
 
 /// `Holds 11.5 conversations of 131,072 tokens, about 40 at your typical length.`

@@ -486,8 +486,8 @@ fn a_fleet_is_said_first_in_nodes_and_what_longer_sessions_would_take() {
     assert_eq!(
         said.first.split(" ±").next().unwrap(),
         format!(
-            "2,000 sessions take {typical} nodes of 8 devices at their typical length; {p95} if all were as long as 19 of 20 \
-             stay below, {full} at full length."
+            "2,000 sessions take {typical} nodes of 8 devices at typical length, {p95} at \"19 of 20 below\", {full} at full \
+             length."
         )
     );
     assert!(said.second.starts_with("Holds "), "{}", said.second);

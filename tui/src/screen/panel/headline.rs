@@ -13,19 +13,20 @@ use ratatui::style::Style;
 /// The column where the words begin, after the verdict.
 const FROM: u16 = 11;
 
-/// Draws the two lines, each in as many as its width needs; what is previewed is in the line of what was said.
+/// Draws the two sentences, each in as many lines as its width needs; what is previewed is in the line of what was said.
 pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let (theme, headline) = (app.theme, &app.answers.headline);
     let word: &str = headline.word.into();
     let mark = format!("{} {word}", theme.mark(headline.word));
     text(buf, area, 1, 0, &mark, theme.word(headline.word));
-    let first = first(app, area.width);
+    let first = first(app, area);
     for (y, line) in (0..area.height).zip(&first) {
         text(buf, area, FROM, y, &theme.text(line), theme.strong());
     }
     if app.answers.fixes.is_empty() {
         let from = u16::try_from(first.len()).unwrap_or(0);
-        for (y, line) in (from..area.height).zip(super::wrapped(&headline.second, room(area.width))) {
+        let second = cut(second(app, area.width), area.height.saturating_sub(from));
+        for (y, line) in (from..area.height).zip(second) {
             text(buf, area, FROM, y, &theme.text(&line), Style::new());
         }
         return;
@@ -36,19 +37,47 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
 }
 
+/// Lines that all of it takes.
+pub(crate) fn height(app: &App, width: u16) -> u16 {
+    let area = Rect { x: 0, y: 0, width, height: u16::MAX };
+    let first = u16::try_from(first(app, area).len()).unwrap_or(u16::MAX);
+    let second = if app.answers.fixes.is_empty() {
+        u16::try_from(second(app, width).len()).unwrap_or(u16::MAX)
+    } else {
+        let last = fixes(app, area).last().map_or(first, |place| place.y + 1);
+        last.saturating_sub(first)
+    };
+    first.saturating_add(second)
+}
+
 const fn room(width: u16) -> u16 {
     width.saturating_sub(FROM + 1)
 }
 
-fn first(app: &App, width: u16) -> Vec<String> {
-    let mut lines = super::wrapped(&app.answers.headline.first, room(width));
-    lines.truncate(2);
+/// The first sentence; the last line stays for the second one.
+fn first(app: &App, area: Rect) -> Vec<String> {
+    cut(super::wrapped(&app.answers.headline.first, room(area.width)), area.height.saturating_sub(1).max(1))
+}
+
+fn second(app: &App, width: u16) -> Vec<String> {
+    super::wrapped(&app.answers.headline.second, room(width))
+}
+
+/// So many lines of a text; where there are more, the last one shows it.
+fn cut(mut lines: Vec<String>, most: u16) -> Vec<String> {
+    if lines.len() > usize::from(most) {
+        lines.truncate(usize::from(most));
+        if let Some(last) = lines.last_mut() {
+            last.pop();
+            last.push('…');
+        }
+    }
     lines
 }
 
 /// Where each way out stands inside the panel.
 pub(crate) fn fixes(app: &App, area: Rect) -> Vec<Rect> {
-    let mut y = u16::try_from(first(app, area.width).len()).unwrap_or(0);
+    let mut y = u16::try_from(first(app, area).len()).unwrap_or(0);
     y = y.min(area.height.saturating_sub(1));
     let mut x = FROM;
     let mut places = Vec::new();

@@ -25,13 +25,19 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+/// Where the panels are: what is drawn, and what a pointer points at.
+pub(crate) fn areas(app: &App, area: Rect) -> layout::Areas {
+    let (bars, headline) = (app.answers.bars.len(), headline::height(app, area.width));
+    layout::areas(area, layout::Wants { bars, headline, pane: app.pane })
+}
+
 /// The whole screen.
 pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     if area.width < 40 || area.height < 12 {
         text(buf, area, 0, 0, "kvplan needs 40 × 12", Style::new());
         return;
     }
-    let at = layout::areas(area, app.answers.bars.len(), app.pane);
+    let at = areas(app, area);
     tabs::render(app, at.tabs, buf);
     footer::said(app, at.said, buf);
     footer::keys(app, at.keys, buf);

@@ -48,7 +48,7 @@ fn nodes_for_two_thousand_sessions() {
     let headline = &app.answers.headline;
     assert!(matches!(headline.word, Word::Fits | Word::Barely), "{headline:?}");
     assert!(headline.first.starts_with("2,000 sessions take "), "{headline:?}");
-    assert!(headline.first.contains(" nodes of 8 devices at their typical length"), "{headline:?}");
+    assert!(headline.first.contains(" nodes of 8 devices at typical length"), "{headline:?}");
     let plan = app.answers.plan.as_ref().unwrap();
     let nodes = plan.serving.as_ref().unwrap().typical.as_ref().unwrap().replicas.unwrap();
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {

@@ -217,7 +217,7 @@ fn the_palette_does_what_it_finds() {
 fn a_pointer_lights_a_part_takes_a_cell_and_drags_the_context() {
     let mut app = app();
     let area = Rect::new(0, 0, 120, 40);
-    let at = layout::areas(area, app.answers.bars.len(), app.pane);
+    let at = panel::areas(&app, area);
     let event = |kind, column, row| MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
     let down = MouseEventKind::Down(MouseButton::Left);
     mouse::mouse(&mut app, event(down, 14, at.memory.y + 1), area);

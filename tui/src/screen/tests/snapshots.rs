@@ -44,6 +44,38 @@ fn every_screen(#[case] keys: &str, #[case] name: &str) {
     at_every_size(&format!("screen-{name}"), &mut app);
 }
 
+/// Whatever a headline says is read to the end, at the size of the design and on a small screen.
+fn is_read_to_the_end(app: &mut App) {
+    for (width, height) in SIZES {
+        let shown: Vec<String> = screen(app, width, height).split_whitespace().map(str::to_owned).collect();
+        let said = [
+            app.answers.headline.first.clone(),
+            match app.answers.fixes.as_slice() {
+                [] => app.answers.headline.second.clone(),
+                fixes => fixes.iter().map(|fix| fix.text.clone()).collect::<Vec<_>>().join(" "),
+            },
+        ];
+        for sentence in said {
+            let words: Vec<String> = sentence.split_whitespace().map(str::to_owned).collect();
+            let found = words.is_empty() || shown.windows(words.len()).any(|at| at == words);
+            let apart = !app.answers.fixes.is_empty() && words.iter().all(|word| shown.contains(word));
+            assert!(found || apart, "{width}x{height}: {sentence}");
+        }
+    }
+}
+
+#[test]
+fn a_fleets_headline_is_read_to_the_end() {
+    let mut app = app();
+    press(
+        &mut app,
+        "d8 x h200<Enter>evllm<Enter>mdeepseek-v4-flash<Enter>w160GB<Enter>c1M<Enter>fsessions<Enter>20000<Enter>",
+    );
+    press(&mut app, "ftypical<Enter>180000<Enter>fp95<Enter>700000<Enter>fprefix<Enter>40000<Enter>");
+    assert!(app.answers.headline.first.contains("20,000 sessions take"), "{:?}", app.answers.headline);
+    is_read_to_the_end(&mut app);
+}
+
 #[rstest]
 #[case::fits(json!({}), Word::Fits)]
 #[case::barely(json!({ "context": 262_144 }), Word::Barely)]
@@ -60,6 +92,7 @@ fn every_headline(#[case] change: serde_json::Value, #[case] word: Word) {
     }
     let mut app = of(Request::from_value(&asked).unwrap());
     assert_eq!(app.answers.headline.word, word);
+    is_read_to_the_end(&mut app);
     let name = <&str>::from(word).to_lowercase();
     let pool = if asked["engine"]["name"] == "vllm" { "-pool" } else { "" };
     at_every_size(&format!("headline-{name}{pool}"), &mut app);
