@@ -4,6 +4,7 @@ use super::field::Field;
 use super::state::{Figure, Lens, Tab, Units};
 use crate::cache::Knob;
 use crate::engine::EngineName;
+use crate::placement::BoundBy;
 use crate::plan::{HardwareEntry, ModelRef, Request, WeightsRequest};
 use serde_json::Value;
 
@@ -155,4 +156,17 @@ pub struct Effect {
     pub view: bool,
     /// Options of the engine that no longer apply and were taken out, to be said where it happened.
     pub dropped: Vec<String>,
+    /// The largest that was found for the number that is kept at it.
+    pub most: Option<Most>,
+}
+
+/// The largest of a number, and what one more runs into where that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Most {
+    /// It.
+    pub value: u64,
+    /// What the next one runs into.
+    pub bound_by: Option<BoundBy>,
+    /// The largest that fits whatever the errors are, where `value` fits barely.
+    pub safe: Option<u64>,
 }

@@ -1,5 +1,6 @@
 //! The largest value of a number that fits, for every number that has one.
 
+use super::action::Most;
 use super::field::Field;
 use crate::error::PlanError;
 use crate::fit::{self, Outcome, Unknown};
@@ -14,7 +15,7 @@ const BEYOND: u64 = 1 << 46;
 ///
 /// # Errors
 /// `unsupported` for a number that has none; why none fits; whatever the request cannot answer.
-pub(super) fn of(model: &ModelSpec, request: &Request, field: Field) -> Result<u64, PlanError> {
+pub(super) fn of(model: &ModelSpec, request: &Request, field: Field) -> Result<Most, PlanError> {
     match field {
         Field::Context => solved(model, request, field, Unknown::Context),
         Field::Sequences => solved(model, request, field, Unknown::Sequences),
@@ -25,7 +26,9 @@ pub(super) fn of(model: &ModelSpec, request: &Request, field: Field) -> Result<u
         | Field::EncoderTokens
         | Field::Mtp
         | Field::Projector
-        | Field::Adapters => tried(model, request, field),
+        | Field::Adapters => {
+            tried(model, request, field).map(|value| Most { value, bound_by: None, safe: None })
+        }
         Field::TypicalContext
         | Field::P95Context
         | Field::SharedPrefix
@@ -45,9 +48,12 @@ fn none(field: Field, message: impl Into<String>) -> PlanError {
     PlanError::invalid(field.to_string(), message)
 }
 
-fn solved(model: &ModelSpec, request: &Request, field: Field, unknown: Unknown) -> Result<u64, PlanError> {
+fn solved(model: &ModelSpec, request: &Request, field: Field, unknown: Unknown) -> Result<Most, PlanError> {
     match fit::largest(request, model, unknown)?.outcome {
-        Outcome::Found(found) => found.count().ok_or_else(|| none(field, "no number answers that")),
+        Outcome::Found(found) => match found.count() {
+            Some(value) => Ok(Most { value, bound_by: found.bound_by, safe: found.safe }),
+            None => Err(none(field, "no number answers that")),
+        },
         Outcome::Nothing(obstacle) => Err(none(
             field,
             obstacle.refused.unwrap_or_else(|| {

@@ -23,7 +23,7 @@ pub mod snap;
 pub mod state;
 pub mod view;
 
-pub use action::{Action, Effect};
+pub use action::{Action, Effect, Most};
 pub use field::{Field, Unit};
 pub use state::{Figure, Lens, Part, State, Tab, Units, View};
 
@@ -197,7 +197,8 @@ impl Planner {
         let model = if moved { self.resolve(&next.request.model) } else { self.model.clone() };
         match model.and_then(|model| largest::of(&model, &next.request, field)) {
             Ok(most) => {
-                field.set(&mut next.request, Some(most))?;
+                effect.most = Some(most);
+                field.set(&mut next.request, Some(most.value))?;
                 field::unshadow(&mut next.request, field, effect);
                 Ok(())
             }

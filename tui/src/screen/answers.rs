@@ -12,7 +12,7 @@ use kvplan_core::planner::view::memory::{Bar, bars};
 use kvplan_core::planner::view::table::{Table, table};
 use kvplan_core::planner::view::why::{Why, why};
 use kvplan_core::planner::view::{change, copies};
-use kvplan_core::planner::{Lens, Planner, View};
+use kvplan_core::planner::{Lens, Planner, Tab, View};
 use kvplan_core::spec::ModelSpec;
 use strum::IntoEnumIterator as _;
 
@@ -31,7 +31,9 @@ pub(crate) struct Answers {
     pub(crate) curve: Option<Curve>,
     pub(crate) map: Option<LayerMap>,
     pub(crate) table: Option<Table>,
-    asked: Option<(Request, View)>,
+    asked: Option<Asked>,
+    /// Every engine for the same tokens, where engines are compared, and what they were asked.
+    pub(crate) engines: Option<(Table, Asked)>,
     /// Ways out, where it is over or refused.
     pub(crate) fixes: Vec<Fix>,
     pub(crate) why: Option<Why>,
@@ -41,6 +43,9 @@ pub(crate) struct Answers {
     /// Plan A: its answer, its curve, and what differs.
     pub(crate) pinned: Option<Pinned>,
 }
+
+/// What a table was made for.
+type Asked = (Request, View);
 
 /// Plan A beside the plan.
 #[derive(Debug)]
@@ -60,11 +65,11 @@ impl Answers {
         let (request, view) = (&state.request, state.view);
         let plan = planner.plan_of(&Request { explain: true, ..request.clone() });
         let model = planner.model().ok();
-        let (kept, last, drawn) = match before {
-            None => (None, None, None),
+        let (kept, engines, last, drawn) = match before {
+            None => (None, None, None, None),
             Some(before) => {
                 let last = before.plan.ok().map(Box::new).or(before.last);
-                (before.table.zip(before.asked), last, Some((before.bars, before.curve)))
+                (before.table.zip(before.asked), before.engines, last, Some((before.bars, before.curve)))
             }
         };
         // Of a model that is not understood nothing can be drawn anew: what was drawn last stays, greyed.
@@ -92,6 +97,7 @@ impl Answers {
             map: model.map(|model| map(model, shown)),
             table,
             asked,
+            engines: engines.filter(|_| model.is_some()),
             fixes: model.map(|model| fixes(model, request, plan.as_ref())).unwrap_or_default(),
             why: model.zip(shown).map(|(model, plan)| why(model, plan, view.figure)),
             launch: model.and_then(|model| {
@@ -116,17 +122,33 @@ impl Answers {
 
     /// Whether the alternatives are those of another state: they take longer than a frame, and follow it.
     pub(crate) fn is_due(&self, planner: &Planner) -> bool {
+        planner.model().is_ok() && (self.is_table_due(planner) || self.are_engines_due(planner))
+    }
+
+    fn is_table_due(&self, planner: &Planner) -> bool {
         let state = planner.state();
-        planner.model().is_ok() && self.asked.as_ref() != Some(&asked(&state.request, state.view))
+        self.asked.as_ref() != Some(&asked(&state.request, state.view))
+    }
+
+    fn are_engines_due(&self, planner: &Planner) -> bool {
+        let state = planner.state();
+        let then = self.engines.as_ref().map(|(_, asked)| asked);
+        state.view.tab == Tab::Compare && then != Some(&asked(&state.request, of_engines(state.view)))
     }
 
     /// The alternatives of the state.
     pub(crate) fn finish(&mut self, planner: &Planner) {
         let state = planner.state();
-        let Some(model) = planner.model().ok().filter(|_| self.is_due(planner)) else { return };
-        let view = View { exact_bytes: false, ..state.view };
-        self.table = Some(table(model, &state.request, view));
-        self.asked = Some(asked(&state.request, state.view));
+        let Ok(model) = planner.model() else { return };
+        if self.is_table_due(planner) {
+            let view = View { exact_bytes: false, ..state.view };
+            self.table = Some(table(model, &state.request, view));
+            self.asked = Some(asked(&state.request, state.view));
+        }
+        if self.are_engines_due(planner) {
+            let view = of_engines(state.view);
+            self.engines = Some((table(model, &state.request, view), asked(&state.request, view)));
+        }
     }
 
     /// A stand-in that is never drawn.
@@ -141,6 +163,7 @@ impl Answers {
             map: None,
             table: None,
             asked: None,
+            engines: None,
             fixes: Vec::new(),
             why: None,
             launch: None,
@@ -160,6 +183,11 @@ pub(crate) fn marked(model: &ModelSpec, request: &Request, plan: &Plan) -> Vec<B
     let mut found = bars(model, plan);
     copies::mark(&mut found, model, request, plan);
     found
+}
+
+/// The view whose alternatives are engines.
+fn of_engines(view: View) -> View {
+    View { lens: Lens::Engines, exact_bytes: false, ..view }
 }
 
 /// What a table depends on: the largest contexts do not depend on the context that is set.

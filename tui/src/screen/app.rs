@@ -12,7 +12,7 @@ use kvplan_core::cache::Knob;
 use kvplan_core::engine::EngineName;
 use kvplan_core::plan::HardwareEntry;
 use kvplan_core::planner::view::table::Cell;
-use kvplan_core::planner::{Action, Field, Figure, Lens, Part, Planner, State, Tab, Units, link};
+use kvplan_core::planner::{Action, Effect, Field, Figure, Lens, Part, Planner, State, Tab, Units, link};
 
 /// What has to be done outside: the loop does it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,6 +259,11 @@ impl App {
 
     /// Lets an action happen; what is no valid input is said and changes nothing.
     pub(crate) fn act(&mut self, action: Action) {
+        self.effect(action);
+    }
+
+    /// [`App::act`], and what it changed.
+    pub(super) fn effect(&mut self, action: Action) -> Option<Effect> {
         self.said = None;
         match self.planner.update(action) {
             Ok(effect) => {
@@ -268,8 +273,12 @@ impl App {
                 if effect.inputs || effect.view {
                     self.refresh();
                 }
+                Some(effect)
             }
-            Err(error) => self.say(error.message),
+            Err(error) => {
+                self.say(error.message);
+                None
+            }
         }
     }
 

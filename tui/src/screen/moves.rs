@@ -68,10 +68,11 @@ impl App {
 
     pub(super) fn largest(&mut self) {
         let field = self.focus;
-        let why = super::largest::bound(&self.planner, field);
-        self.act(Action::Largest(field));
+        let most = self.effect(Action::Largest(field)).and_then(|effect| effect.most);
         // A refusal has said itself.
-        if self.said.is_none() {
+        if let Some(why) =
+            most.map(|most| super::largest::bound(field, &most)).filter(|_| self.said.is_none())
+        {
             let most = change::number(field, self.number(field), self.planner.state().view);
             self.say(format!("{} {most}: {why}", field.label()));
         }

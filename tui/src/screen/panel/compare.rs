@@ -14,10 +14,9 @@ use crate::screen::app::App;
 use crate::screen::command::Command;
 use kvplan_core::error::PlanError;
 use kvplan_core::plan::Plan;
+use kvplan_core::planner::View;
 use kvplan_core::planner::view::headline::headline;
-use kvplan_core::planner::view::table::table;
 use kvplan_core::planner::view::text::{bytes, difference, rate};
-use kvplan_core::planner::{Lens, View};
 use kvplan_core::unit::{Bytes, grouped};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -145,8 +144,8 @@ fn engines(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     super::rule(buf, area, 0, "ENGINES", state.view.units.into(), theme);
-    let Ok(model) = app.planner.model() else { return };
-    let found = table(model, &state.request, View { lens: Lens::Engines, exact_bytes: false, ..state.view });
+    // They follow the frame, as the alternatives do.
+    let Some((found, _)) = &app.answers.engines else { return };
     for (y, row) in (1..area.height).zip(&found.rows) {
         text(buf, area, 1, y, &row.label, theme.strong());
         let mut x = 16;

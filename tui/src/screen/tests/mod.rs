@@ -179,6 +179,24 @@ fn over_a_digit_takes_a_way_out() {
     assert_eq!(app.answers.headline.word, Word::Over);
 }
 
+/// Engines are dozens of plans: they are compared once a change, and where they are looked at.
+#[test]
+fn engines_are_compared_once_a_change_and_only_where_they_are_seen() {
+    let mut app = app();
+    let compared = |app: &App| app.answers.engines.as_ref().map(|(_, asked)| asked.0.context);
+    let _ = screen(&mut app, 120, 40);
+    assert_eq!(compared(&app), None);
+    press(&mut app, "<F2>");
+    assert!(screen(&mut app, 120, 40).contains("tensorrt-llm"));
+    assert!(!app.finish(), "nothing has changed");
+    press(&mut app, "c64k<Enter>");
+    assert!(app.finish());
+    assert_eq!(compared(&app), Some(Some(65_536)));
+    let drawn = screen(&mut app, 120, 40);
+    press(&mut app, "g");
+    assert_ne!(screen(&mut app, 120, 40), drawn);
+}
+
 #[test]
 fn a_refused_plan_keeps_the_last_one_greyed_and_is_no_dead_end() {
     let mut app = app();
