@@ -82,6 +82,18 @@ fn redirects(word: &Word) -> bool {
 
 /// The program `word` is, and how many of the words `after` it belong to its name.
 fn recognise(word: &str, after: &[Word]) -> Option<(Program, usize)> {
+    // A container's image: its entry point is the program, unless the words after it name one.
+    program(word, after).or_else(|| {
+        let named = |at: usize| {
+            let rest = after.get(at + 1..).unwrap_or_default();
+            after.get(at).is_some_and(|word| program(&word.text, rest).is_some())
+        };
+        image(word, after).filter(|_| !(0..3).any(named))
+    })
+}
+
+/// The program of this name.
+fn program(word: &str, after: &[Word]) -> Option<(Program, usize)> {
     let next = |at: usize| after.get(at).map(|word| word.text.as_str());
     let base = word.rsplit(['/', '\\']).next().unwrap_or(word);
     let base = base.strip_suffix(".exe").unwrap_or(base);
@@ -100,31 +112,31 @@ fn recognise(word: &str, after: &[Word]) -> Option<(Program, usize)> {
         "vllm" if next(0) == Some("serve") => return Some((Program::Vllm, 1)),
         _ => {}
     }
-    if base.starts_with("python") && next(0) == Some("-m") {
-        return match next(1) {
-            Some("sglang.launch_server" | "sglang.launch_server_cli") => Some((Program::Sglang, 2)),
-            Some("vllm.entrypoints.openai.api_server" | "vllm.entrypoints.api_server") => {
-                Some((Program::Vllm, 2))
-            }
-            Some(_) | None => None,
-        };
-    }
-    // A container's image: its entry point is the program, unless the words after it name one.
-    let image = word.split(['@', ':']).next().unwrap_or(word);
-    let named = after
-        .iter()
-        .enumerate()
-        .any(|(at, word)| at < 3 && recognise(&word.text, after.get(at + 1..).unwrap_or_default()).is_some());
-    if named || word.starts_with('-') || !word.contains('/') {
+    if !base.starts_with("python") || next(0) != Some("-m") {
         return None;
     }
+    match next(1) {
+        Some("sglang.launch_server" | "sglang.launch_server_cli") => Some((Program::Sglang, 2)),
+        Some("vllm.entrypoints.openai.api_server" | "vllm.entrypoints.api_server") => {
+            Some((Program::Vllm, 2))
+        }
+        Some(_) | None => None,
+    }
+}
+
+/// What a container of this image starts.
+fn image(word: &str, after: &[Word]) -> Option<(Program, usize)> {
+    if word.starts_with('-') || !word.contains('/') {
+        return None;
+    }
+    let image = word.split(['@', ':']).next().unwrap_or(word);
     if image.ends_with("/vllm-openai") {
         return Some((Program::Vllm, 0));
     }
     if image.ends_with("/llama.cpp") {
         let tag = word.split_once(':').map_or("", |(_, tag)| tag);
         // The `full` image starts a script that takes the tool first.
-        return match next(0) {
+        return match after.first().map(|word| word.text.as_str()) {
             Some("--server" | "-s") if tag.starts_with("full") => Some((Program::LlamaServer, 1)),
             Some("--run" | "-r") if tag.starts_with("full") => Some((Program::LlamaCli, 1)),
             Some(_) | None if tag.starts_with("light") => Some((Program::LlamaCli, 0)),
@@ -174,6 +186,13 @@ mod tests {
         let start = find(commands(text).unwrap()).unwrap();
         let names: Vec<&str> = start.variables.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["A", "B", "C", "D", "E"]);
+    }
+
+    #[test]
+    fn a_long_line_that_starts_nothing_is_told_at_once() {
+        // A log's line has thousands of words; looking ahead from each of them must not look ahead again.
+        let line = "enable_prefix_caching=True, ".repeat(50_000);
+        assert_eq!(find(commands(&line).unwrap()), None);
     }
 
     #[test]
