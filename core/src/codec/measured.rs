@@ -7,6 +7,7 @@
 //! engine's in full, with those of a second model, for [`crate::fit`] and the planners alike.
 
 use super::Codec;
+use crate::unit::parse_real;
 use std::sync::LazyLock;
 
 /// The model all of it was measured on.
@@ -50,9 +51,9 @@ fn engine(line: &str) -> Option<Engine> {
             "off" => Some(false),
             _ => None,
         },
-        mean_kld: mean_kld.parse().ok()?,
-        ppl_ratio: ppl_ratio.parse().ok()?,
-        same_top_percent: same_top_percent.parse().ok()?,
+        mean_kld: parse_real(mean_kld)?,
+        ppl_ratio: parse_real(ppl_ratio)?,
+        same_top_percent: parse_real(same_top_percent)?,
     })
 }
 

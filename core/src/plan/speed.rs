@@ -11,6 +11,7 @@ use crate::hardware::SpeedClass;
 use crate::placement::{Bill, Case, Reads};
 use crate::spec::ModelSpec;
 use crate::speed::{Bound, Era, Overrides, Part, Prompt, Range, Rates, SpeedEngine, SpeedInputs, Split};
+use crate::unit;
 use crate::weights::{FileType, Packing, WeightFormat};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -62,7 +63,7 @@ impl From<Range> for RateRange {
 
 /// Four digits: more than an estimate has, and the same ones on every platform.
 fn rounded(rate: f64) -> f64 {
-    format!("{rate:.3e}").parse().unwrap_or(rate)
+    unit::rounded(rate, 4)
 }
 
 /// Either a speed, or why there is none.

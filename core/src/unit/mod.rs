@@ -5,9 +5,11 @@
 
 mod fmt;
 mod parse;
+mod real;
 
 pub use fmt::{Binary, grouped};
 pub use parse::{ParseQuantityError, parse_bytes, parse_tokens};
+pub use real::{parse_real, rounded};
 
 use serde::{Deserialize, Serialize};
 

@@ -11,9 +11,10 @@ use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea as _};
 use plotters::element::{Circle, PathElement, Polygon, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color as _, IntoFont as _, RGBColor, ShapeStyle, TextStyle};
+use plotters::style::{Color as _, FontDesc, FontFamily, FontStyle, RGBColor, ShapeStyle, TextStyle};
 
-const FONT: &str = "system-ui, sans-serif";
+/// Made here and not from a text: the library would lower its case to find its own names in it, by Unicode's tables.
+const FONT: FontFamily<'static> = FontFamily::Name("system-ui, sans-serif");
 const SIZE: u32 = 11;
 /// Lines of the grid and columns with a label.
 const ROWS: u64 = 6;
@@ -170,6 +171,8 @@ fn text<DB: DrawingBackend>(
     h: HPos,
     v: VPos,
 ) -> Drawn<DB> {
-    let style = TextStyle::from((FONT, SIZE).into_font()).color(&colour).pos(Pos::new(h, v));
+    let style = TextStyle::from(FontDesc::new(FONT, f64::from(SIZE), FontStyle::Normal))
+        .color(&colour)
+        .pos(Pos::new(h, v));
     area.draw(&Text::new(words.to_owned(), at, style))
 }

@@ -40,7 +40,8 @@ pub(crate) fn machine(store: Store, example: bool) -> AnyView {
     let error = RwSignal::new(None::<String>);
     let ram = move |text: String| {
         let text = text.trim().to_owned();
-        let text = if text.parse::<f64>().is_ok() { format!("{text} GiB") } else { text };
+        let is_bare = text.ends_with(|c: char| c.is_ascii_digit());
+        let text = if is_bare { format!("{text} GiB") } else { text };
         let bytes = if text.is_empty() { Ok(None) } else { parse_bytes(&text).map(Some) };
         match bytes {
             Ok(bytes) => {

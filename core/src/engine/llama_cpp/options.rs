@@ -1,6 +1,7 @@
 //! llama.cpp's options, under its own names; defaults are the command line's.
 
 use super::types::CacheType;
+use crate::unit::parse_real;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -133,7 +134,7 @@ impl TryFrom<Shares> for TensorSplit {
             Shares::List(shares) => shares,
             Shares::Text(text) => text
                 .split([',', '/'])
-                .map(|share| share.trim().parse().map_err(|_| format!("`{share}` is no share")))
+                .map(|share| single(share).ok_or_else(|| format!("`{share}` is no share")))
                 .collect::<Result<_, _>>()?,
         };
         if shares.is_empty() || shares.iter().any(|share: &f32| !share.is_finite() || *share < 0.0) {
@@ -141,6 +142,13 @@ impl TryFrom<Shares> for TensorSplit {
         }
         Ok(Self(shares))
     }
+}
+
+/// A share in single precision, as the engine reads it.
+fn single(share: &str) -> Option<f32> {
+    #[expect(clippy::cast_possible_truncation, reason = "the engine keeps shares in single precision")]
+    let single = parse_real(share.trim())? as f32;
+    Some(single)
 }
 
 impl From<TensorSplit> for Vec<f32> {
