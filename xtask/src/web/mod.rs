@@ -3,11 +3,13 @@
 //! - `module`: compiles the three wasm modules and makes their JavaScript glue: `planner`, loaded with the page; `intake`,
 //!   loaded when something is dropped or pasted (it carries the importers); and `proof`, loaded by a worker when someone
 //!   asks for the proof (it carries the kernels and wgpu);
+//! - `alike`: puts functions that are alike beside each other, which makes a module smaller on the wire;
 //! - `page`: resolves the references between files, names each after its content, so that a browser may keep it for ever;
 //! - `packed`: brotli and gzip twins of every file, for servers that send them as they are;
 //! - `budget`: what the first load and what follows may weigh;
 //! - `serve`: `cargo xtask serve`, with the headers a host should send.
 
+mod alike;
 mod budget;
 mod module;
 mod packed;
