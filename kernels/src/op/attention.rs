@@ -212,13 +212,17 @@ impl Shape {
         Ok(self.tiles(kernels.prefill, &params, q, cache, out).rounds(self.prefill_rounds(kernels)))
     }
 
-    /// Query heads of a KV head, and KV heads, that a workgroup of `attention/decode` takes.
-    pub(super) fn tile_heads(&self) -> (u32, u32) {
+    /// Query heads of a KV head, and KV heads, that a workgroup of an `attention/decode` takes.
+    pub(super) fn tile_heads(&self, shader: &Shader) -> (u32, u32) {
         let per_kv = self.heads / self.kv_heads;
         let group = match per_kv {
             1 | 2 => per_kv,
             _ => 4,
         };
+        // Keys that are read together are one head's.
+        if shader.constant("k_TOGETHER").unwrap_or(1) > 1 {
+            return (group, 1);
+        }
         // Several KV heads only with all their query heads.
         let fits =
             |count: &u32| per_kv == group && group * count <= 4 && self.kv_heads.is_multiple_of(*count);
@@ -234,7 +238,7 @@ impl Shape {
         cache: Cache<'a>,
         parts: &'a Buffer,
     ) -> Dispatch<'a> {
-        let (group, neighbours) = self.tile_heads();
+        let (group, neighbours) = self.tile_heads(shader);
         let tiles = self.kv_heads / neighbours * (self.heads / self.kv_heads).div_ceil(group);
         launch(shader, params)
             .constant("GROUP", group)

@@ -29,7 +29,7 @@ impl Shape {
     /// Of `attention/decode`, given those of finding a key's and a value's record.
     pub(super) fn split_rounds(&self, shader: &Shader, found: [u64; 2]) -> u64 {
         let (lanes, split, shares) = (of(shader, "LANES"), of(shader, "SPLIT"), of(shader, "SHARES"));
-        let (group, neighbours) = self.tile_heads();
+        let (group, neighbours) = self.tile_heads(shader);
         let (group, heads) = (u64::from(group), u64::from(group * neighbours));
         let width = u64::from(self.head_dim / 4);
         let across = width.div_ceil(4).max(1);
@@ -47,7 +47,8 @@ impl Shape {
         } else {
             own * records * found_key
         };
-        let key = measured + own * (1 + records * factors);
+        // Steps that are read together are walked first, and what is left of a tile after them.
+        let key = measured + own * (1 + records * factors) + 2 * tiles;
         let value = own * (1 + records * found_value);
         // A tile's shares are summed up by all invocations, each for some steps; those of a last, smaller tile too.
         let sums = (steps.div_ceil(lanes) + tiles) * (1 + across);

@@ -184,6 +184,24 @@ fn prefill_and_its_naive_form_agree_with_f64_for_every_codec_and_head_shape() {
     }
 }
 
+/// KIVI's keys are read four tokens at a time: in groups that a part begins with, not where a window begins between two of
+/// them, and not the tokens behind the packed ones. Rows of 96 and 160 elements make tiles of other lengths.
+#[test]
+#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
+fn keys_read_together_are_those_of_any_window_and_number_of_heads() {
+    for (codec, heads, head_dim, window) in [
+        (Codec::Kivi2, 4, 128, 0),
+        (Codec::Kivi2, 4, 64, 301),
+        (Codec::Kivi2, 8, 160, 0),
+        (Codec::Kivi2, 8, 96, 302),
+        (Codec::Kivi4, 4, 128, 300),
+    ] {
+        let shape = Shape { window, ..shape(heads, 4, head_dim, 613) };
+        let case = Case::new(codec, shape, &[613]);
+        case.check("decode", &case.contiguous(|cache| case.decode(cache)));
+    }
+}
+
 /// Shorter than a block, a tile, a split or a window: one, two and three tokens, all of them asking.
 #[test]
 #[cfg_attr(not(gpu_adapter), ignore = "no adapter")]

@@ -8,7 +8,8 @@
 // token's shares of a score, its weight, and at the end the sums of invocations that took the same columns. A split is
 // one softmax: no rescaling inside.
 //
-// A step is a vector of four scores: one token under four heads, two under two, four under one.
+// A step is a vector of four scores: one token under four heads, two under two, four under one. Where tokens share code
+// words and scales (`kv_TOGETHER`), a workgroup keeps to one KV head and reads each word once for them.
 //
 // On a GPU the bound is the cache's bytes: neighbours read in order, several loads are under way in each invocation, and
 // the splits keep all processors busy whatever the number of sequences. Workgroups go by heads first: those that run at
@@ -118,6 +119,28 @@ fn dots(record: Record, first: u32) -> vec4<f32> {
     return score;
 }
 
+// Column i of keys that are read together, a column of the matrix each: its part of their dot products, again a column for
+// each key, a row for each head.
+fn column_dots(keys: mat4x4<f32>, i: u32) -> mat4x4<f32> {
+    let first = queries[i] * keys;
+    if GROUP == 1u {
+        return transpose(mat4x4<f32>(first, first, first, first));
+    }
+    let second = queries[4u + i] * keys;
+    if GROUP == 2u {
+        return transpose(mat4x4<f32>(first, second, first, first));
+    }
+    return transpose(mat4x4<f32>(first, second, queries[8u + i] * keys, queries[12u + i] * keys));
+}
+
+// This invocation's share of the dot products of keys that are read together.
+fn together_dots(record: Record) -> mat4x4<f32> {
+    return column_dots(k_together4(record, min(first_element, last_element)), 0u)
+        + column_dots(k_together4(record, min(first_element + 4u, last_element)), 1u)
+        + column_dots(k_together4(record, min(first_element + 8u, last_element)), 2u)
+        + column_dots(k_together4(record, min(first_element + 12u, last_element)), 3u);
+}
+
 // Adds one value under the weights of the heads from `first` on.
 fn add(record: Record, first: u32, weight: vec4<f32>) {
     let at = first * 4u;
@@ -197,6 +220,12 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
     if k_FACTORS > 0u {
         tile_steps = min(tile_steps, FACTORS / (KEYS * max(k_FACTORS, 1u)));
     }
+    // Steps whose keys are read together, as many tokens as GROUP steps have: of packed ones, where a part begins with such.
+    var joined_steps = 0u;
+    if k_TOGETHER > 1u && (begin - params.first) % k_TOGETHER == 0u {
+        tile_steps -= tile_steps % GROUP;
+        joined_steps = (clamp(k_packed_tokens(length), begin, end) - begin) / k_TOGETHER * GROUP;
+    }
     for (var tile = 0u; tile < steps; tile += tile_steps) {
         let some = min(tile_steps, steps - tile);
         // What a key's elements have in common is found once, by one invocation, not by all that read of it.
@@ -210,8 +239,32 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
             }
             workgroupBarrier();
         }
+        // Keys that are read together: steps of the tile.
+        var joined = 0u;
+        if k_TOGETHER > 1u {
+            joined = clamp(joined_steps, tile, tile + some) - tile;
+            if takes {
+                for (var s = slice * GROUP; s < joined; s += slices * GROUP) {
+                    let four = together_dots(k_record(place(id.z, begin + (tile + s) * TOKENS, length), kv_head));
+                    let at = s * across + place_in_row;
+                    if GROUP == 1u {
+                        shares[at] = vec4<f32>(four[0].x, four[1].x, four[2].x, four[3].x);
+                    }
+                    if GROUP == 2u {
+                        shares[at] = vec4<f32>(four[0].xy, four[1].xy);
+                        shares[at + across] = vec4<f32>(four[2].xy, four[3].xy);
+                    }
+                    if GROUP > 2u {
+                        shares[at] = four[0];
+                        shares[at + across] = four[1];
+                        shares[at + 2u * across] = four[2];
+                        shares[at + 3u * across] = four[3];
+                    }
+                }
+            }
+        }
         if takes {
-            for (var s = slice; s < some; s += slices) {
+            for (var s = joined + slice; s < some; s += slices) {
                 let t = begin + (tile + s) * TOKENS;
                 let first = s * KEYS;
                 var score = dots(key_record(place(id.z, t, length), kv_head, first), 0u);

@@ -4,6 +4,7 @@
 #import shared/place
 #import shared/bytes as kv
 #import shared/sixteen as kv
+#import shared/one_by_one as kv
 
 // Words of a head's part: its first byte, bytes per key, the norms' byte in a key, widths in use, where the levels of each
 // width are; then a word per element.

@@ -2,6 +2,7 @@
 #import shared/bytes as kv
 #import shared/scale as kv
 #import shared/no_factors as kv
+#import shared/one_by_one as kv
 #import shared/fp8
 
 // FP8 E5M2: a byte per element, its scale beside the cache.

@@ -1,6 +1,7 @@
 #import shared/record as kv
 #import shared/bytes as kv
 #import shared/no_factors as kv
+#import shared/one_by_one as kv
 #import shared/bits
 
 // Nibbles in the order of elements, then the vector's scale with the zero point in its low four bits. What is read is the

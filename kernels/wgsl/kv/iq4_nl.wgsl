@@ -1,6 +1,7 @@
 #import shared/record as kv
 #import shared/bytes as kv
 #import shared/no_factors as kv
+#import shared/one_by_one as kv
 #import shared/iq4_levels
 #import layout/iq4_nl
 #import shared/bits

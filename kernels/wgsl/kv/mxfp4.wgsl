@@ -1,6 +1,7 @@
 #import shared/record as kv
 #import shared/bytes as kv
 #import shared/no_factors as kv
+#import shared/one_by_one as kv
 #import shared/e2m1
 #import shared/bits
 #import layout/mxfp4

@@ -2,6 +2,7 @@
 #import shared/bytes as kv
 #import shared/scale as kv
 #import shared/no_factors as kv
+#import shared/one_by_one as kv
 #import shared/fp8
 #import shared/e2m1
 #import layout/nvfp4

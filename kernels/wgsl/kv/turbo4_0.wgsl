@@ -1,6 +1,7 @@
 #import shared/record as kv
 #import shared/bytes as kv
 #import shared/no_factors as kv
+#import shared/one_by_one as kv
 #import shared/bits
 #import shared/mirrored
 #import layout/turbo4_0

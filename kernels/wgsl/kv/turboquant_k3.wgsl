@@ -4,6 +4,7 @@
 #import table/vllm_levels_3_at_64 as vllm_even_level_3
 #import table/vllm_levels_3_at_128 as vllm_odd_level_3
 #import shared/sixteen as kv
+#import shared/one_by_one as kv
 
 fn kv_levels(codes_at: u32, element: u32) -> vec4<f32> {
     let bit = element * 3u;
