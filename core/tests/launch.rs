@@ -225,6 +225,28 @@ fn a_draft_model_and_the_types_of_its_cache_are_read_and_written_back() {
 }
 
 #[test]
+fn prediction_layers_that_draft_in_llama_cpp_are_read_and_written_back() {
+    let line = "llama-server -m Qwen3.5-27B-Q4_K_M.gguf -c 8192 -np 1 --spec-type draft-mtp --spec-draft-n-max 2 -ctkd q8_0";
+    let reading = read(line).unwrap();
+    assert_eq!(reading.request.mtp, 1);
+    let said = serde_json::to_value(&reading.request).unwrap();
+    assert_eq!(said["engine"]["n_rs_seq"], 2);
+    assert_eq!(said["extras"], json!({ "draft_cache": { "k": "q8_0" } }));
+    let model = resolve_model(&reading.request.model).unwrap();
+    let launch = export(Target::LlamaCpp, &model, &reading.request, None).unwrap();
+    assert!(launch.line().contains("--spec-type draft-mtp --spec-draft-n-max 2"), "{}", launch.line());
+    assert_eq!(read(&launch.text()).unwrap().request, launch.request);
+    // A model without such layers, and drafting from n-grams, say why nothing is planned.
+    for line in [
+        "llama-server -m Qwen3-8B-Q4_K_M.gguf -c 8192 -np 1 --spec-type draft-mtp",
+        "llama-server -m Qwen3.5-27B-Q4_K_M.gguf -c 8192 -np 1 --spec-type ngram-mod",
+    ] {
+        let reading = read(line).unwrap();
+        assert_eq!((reading.request.mtp, reading.ignored[0].flag.as_str()), (0, "--spec-type"));
+    }
+}
+
+#[test]
 fn a_draft_that_is_not_catalogued_is_left_with_its_reason() {
     let line = "llama-server -m Qwen3-8B-Q4_K_M.gguf -c 8192 -np 1 -md nobody-knows-this.gguf -ctkd q8_0";
     let reading = read(line).unwrap();

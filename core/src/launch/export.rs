@@ -340,8 +340,13 @@ pub fn export(
             | EngineName::ExllamaV3 => request.sequences,
         },
         engine: Some(EngineRequest { name: target.engine(), version: None, options }),
-        mtp: request.mtp,
-        extras: if target == Target::LlamaCpp { llama_cpp::said(request.extras.as_ref())? } else { None },
+        // llama.cpp loads all prediction layers or none.
+        mtp: if target == Target::LlamaCpp && request.mtp > 0 {
+            u64::try_from(model.mtp_count()).unwrap_or(request.mtp)
+        } else {
+            request.mtp
+        },
+        extras: if target == Target::LlamaCpp { llama_cpp::said(&request)? } else { None },
         ..Request::of(ModelRef::Id(plan_name(&plan)))
     };
     Ok(Launch { request: read_back, ..launch })

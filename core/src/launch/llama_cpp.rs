@@ -8,7 +8,7 @@ use super::{flags, model};
 use crate::codec::Codec;
 use crate::engine::{EngineName, Report};
 use crate::error::PlanError;
-use crate::plan::{CacheRequest, Extras, Plan, resolve_model};
+use crate::plan::{CacheRequest, Extras, Plan, Request, resolve_model};
 use serde_json::{Map, Value, json};
 
 pub(super) static DIALECT: Dialect = Dialect {
@@ -20,6 +20,13 @@ pub(super) static DIALECT: Dialect = Dialect {
     finish,
 };
 
+const SPEC_TYPE: &str = "--spec-type";
+const DRAFTED: &str = "--spec-draft-n-max";
+/// The kind of drafting that the model's own prediction layers do.
+const BY_MTP: &str = "draft-mtp";
+const SPEC_TYPES: &str =
+    "of the kinds of drafting, draft models and prediction layers of a catalogued model are planned";
+const ROLLBACK: &str = "keeps rollback states only where prediction layers draft";
 const PER_SLOT: &str = "--kv-unified-per-slot";
 const DRAFT: &str = "no model of that name is catalogued: `--draft MODEL` plans another";
 const DRAFT_CACHE: &str = "the type of the cache of a draft model that is not planned";
@@ -54,10 +61,8 @@ const ROWS: &[Row] = &[
     Row { flag: "--reranking", sets: Sets::Option("embeddings", Form::Means(true)) },
     Row { flag: "-md", sets: Sets::Later("extras.draft") },
     Row { flag: "-hfd", sets: Sets::Later("extras.draft") },
-    Row {
-        flag: "--spec-type",
-        sets: Sets::NotModelled("drafting keeps rollback states and a cache of its own"),
-    },
+    Row { flag: SPEC_TYPE, sets: Sets::Later("mtp") },
+    Row { flag: DRAFTED, sets: Sets::Later("engine.n_rs_seq") },
     Row { flag: "-ctkd", sets: Sets::Later("extras.draft_cache.k") },
     Row { flag: "-ctvd", sets: Sets::Later("extras.draft_cache.v") },
     Row { flag: "-mm", sets: Sets::NotModelled(VISION) },
@@ -113,7 +118,7 @@ fn finish(draft: &mut Draft, program: Program) -> Result<(), PlanError> {
         };
         draft.options.insert("flash_attn".to_owned(), json!(word));
     }
-    drafting(draft);
+    drafting(draft)?;
     if draft.later.contains_key("-cmoe") {
         let experts = json!(r"\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU");
         let known = draft.options.entry("override_tensor").or_insert_with(|| json!([]));
@@ -124,21 +129,34 @@ fn finish(draft: &mut Draft, program: Program) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// A draft model by its file's or repository's name, and the types of its cache; left where the name is not known.
-fn drafting(draft: &mut Draft) {
-    let named = ["-md", "-hfd"].iter().find_map(|flag| draft.later.get(flag)).map(|name| model::named(name));
-    match named.filter(|model| resolve_model(model).is_ok()) {
-        Some(model) => {
-            draft.extras.draft = Some(model);
-            draft.extras.draft_cache.k = draft.later.get("-ctkd").cloned();
-            draft.extras.draft_cache.v = draft.later.get("-ctvd").cloned();
-            draft.note("the draft model's weights are not on the command line: `--draft-weights` plans them");
-        }
-        None => {
-            draft.give_back("extras.draft_cache.", DRAFT_CACHE);
-            draft.give_back("extras.draft", DRAFT);
-        }
+/// What drafts (the model's own prediction layers, or a draft model by its file's or repository's name) and the types
+/// of its cache; left where the name is not known.
+fn drafting(draft: &mut Draft) -> Result<(), PlanError> {
+    let own = draft.later.get(SPEC_TYPE).is_some_and(|kinds| kinds.split(',').any(|kind| kind == BY_MTP));
+    let target =
+        draft.model.as_deref().filter(|_| own).and_then(|name| resolve_model(&model::named(name)).ok());
+    draft.mtp = target.map_or(0, |model| u64::try_from(model.mtp_count()).unwrap_or(0));
+    if draft.mtp == 0 {
+        draft.give_back("mtp", SPEC_TYPES);
+        draft.give_back("engine.n_rs_seq", ROLLBACK);
+    } else if let Some(text) = draft.later.get(DRAFTED) {
+        let tokens: u64 = text
+            .parse()
+            .map_err(|_| PlanError::invalid(DRAFTED, "a whole number").with_value(text.as_str()))?;
+        draft.options.insert("n_rs_seq".to_owned(), json!(tokens));
     }
+    let named = ["-md", "-hfd"].iter().find_map(|flag| draft.later.get(flag)).map(|name| model::named(name));
+    draft.extras.draft = named.filter(|model| resolve_model(model).is_ok());
+    if draft.extras.draft.is_some() {
+        draft.note("the draft model's weights are not on the command line: `--draft-weights` plans them");
+    } else if draft.mtp == 0 {
+        draft.give_back("extras.draft_cache.", DRAFT_CACHE);
+        draft.give_back("extras.draft", DRAFT);
+        return Ok(());
+    }
+    draft.extras.draft_cache.k = draft.later.get("-ctkd").cloned();
+    draft.extras.draft_cache.v = draft.later.get("-ctvd").cloned();
+    Ok(())
 }
 
 /// `--kv-unified-per-slot` sizes the pool where `-c` does not.
@@ -211,8 +229,9 @@ pub(super) fn write(
     plan: &Plan,
     source: &Source<'_>,
 ) -> Result<Launch, PlanError> {
+    let own = source.request.mtp > 0;
     for (option, why) in WITHOUT_FLAG {
-        if let Some(value) = options.get(option) {
+        if let Some(value) = options.get(option).filter(|_| !(own && option == "n_rs_seq")) {
             return Err(PlanError::unsupported(format!("engine.{option}"), why).with_value(value.clone()));
         }
     }
@@ -231,6 +250,10 @@ pub(super) fn write(
                 .get("flash_attn")
                 .and_then(Value::as_str)
                 .map(|w| vec!["-fa".to_owned(), w.to_owned()]),
+            (Sets::Later(_), SPEC_TYPE) => own.then(|| vec![SPEC_TYPE.to_owned(), BY_MTP.to_owned()]),
+            (Sets::Later(_), DRAFTED) => {
+                options.get("n_rs_seq").map(|n| vec![DRAFTED.to_owned(), n.to_string()])
+            }
             (Sets::Option(..) | Sets::Later(_) | Sets::Model | Sets::NotModelled(_), _) => None,
         };
         launch.command.extend(written.into_iter().flatten());
@@ -272,9 +295,11 @@ fn draft_types(extras: &Extras) -> Result<CacheRequest, PlanError> {
 }
 
 /// What of `extras` a command says: the draft and its types; sizes of files are not on it.
-pub(super) fn said(extras: Option<&Extras>) -> Result<Option<Extras>, PlanError> {
-    let Some((extras, draft)) = extras.and_then(|extras| Some((extras, extras.draft.as_ref()?))) else {
-        return Ok(None);
+pub(super) fn said(request: &Request) -> Result<Option<Extras>, PlanError> {
+    let Some(extras) = &request.extras else { return Ok(None) };
+    let Some(draft) = &extras.draft else {
+        let own = Extras { draft_cache: draft_types(extras)?, ..Extras::default() };
+        return Ok((request.mtp > 0 && own != Extras::default()).then_some(own));
     };
     let named = model::named(&model::gguf_file(&*resolve_model(draft)?, extras.draft_weights.as_ref()));
     // A draft that the catalogue does not have is not read back either.

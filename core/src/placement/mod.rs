@@ -6,6 +6,7 @@
 //! - `ranks`: tensor, pipeline, data, expert and decode-context parallelism;
 //! - `shard`: what one tensor-parallel rank keeps of every kind of layer;
 //! - `tenants`: a draft model, a projector, adapters;
+//! - `mtp`: prediction layers that draft;
 //! - `weights`: weights by layer, as far as they are known;
 //! - `reads`: what one step of decoding reads of each place;
 //! - [`case`](Case): a model, an engine, a scenario and a machine, and the [`Bill`] by device they come to;
@@ -23,6 +24,7 @@ mod compute;
 mod fit;
 mod layers;
 mod machine;
+mod mtp;
 mod pool;
 mod ranks;
 mod reads;

@@ -2,7 +2,7 @@
 //! own in the answer.
 
 use super::{Bill, Case, WeightMap};
-use crate::engine::{CacheTypes, Engine, llama_cpp};
+use crate::engine::{CacheTypes, Engine, Reservation, llama_cpp};
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule, Term};
 use crate::spec::ModelSpec;
@@ -35,6 +35,8 @@ static BESIDE: Rule = Rule {
 pub struct Tenants {
     /// A draft model.
     pub draft: Option<Draft>,
+    /// Types of the cache of what drafts: that model, or llama.cpp's context of prediction layers.
+    pub draft_cache: CacheTypes,
     /// Bytes of an image projector.
     pub projector: Bytes,
     /// Bytes of adapters.
@@ -48,8 +50,6 @@ pub struct Draft {
     pub model: Cow<'static, ModelSpec>,
     /// Its weights, where they are given.
     pub weights: Option<WeightMap>,
-    /// Types of its cache.
-    pub cache: CacheTypes,
 }
 
 /// One line of a tenant, by place.
@@ -70,6 +70,17 @@ pub struct TenantLine {
 }
 
 impl TenantLine {
+    /// A line without terms.
+    pub(super) const fn new(
+        name: &'static str,
+        bytes: Vec<Bytes>,
+        doubt: Vec<Bytes>,
+        basis: Basis,
+        rule: &'static Rule,
+    ) -> Self {
+        Self { name, bytes, doubt, basis, rule, terms: Vec::new() }
+    }
+
     /// All of it.
     ///
     /// # Errors
@@ -82,19 +93,20 @@ impl TenantLine {
 impl Case<'_> {
     /// The lines of what lives beside the model; none where nothing was asked for.
     pub(super) fn tenant_lines(&self, bill: &Bill) -> Result<Vec<TenantLine>, PlanError> {
-        let Some(tenants) = &self.tenants else { return Ok(Vec::new()) };
-        let mut lines = match &tenants.draft {
-            Some(draft) => self.drafted(draft).map_err(|error| error.within("extras.draft"))?,
-            None => Vec::new(),
-        };
+        let mut lines = self.mtp_lines(bill)?;
+        let Some(tenants) = &self.tenants else { return Ok(lines) };
+        if let Some(draft) = &tenants.draft {
+            lines.extend(
+                self.drafted(draft, tenants.draft_cache).map_err(|error| error.within("extras.draft"))?,
+            );
+        }
         for (name, bytes, with_layers) in
             [("projector", tenants.projector, false), ("adapters", tenants.lora, true)]
         {
             if bytes > Bytes::ZERO {
                 let bytes = self.beside(bytes, bill, with_layers)?;
                 let doubt = vec![Bytes::ZERO; bytes.len()];
-                let terms = Vec::new();
-                lines.push(TenantLine { name, bytes, doubt, basis: Basis::Assumed, rule: &BESIDE, terms });
+                lines.push(TenantLine::new(name, bytes, doubt, Basis::Assumed, &BESIDE));
             }
         }
         Ok(lines)
@@ -127,7 +139,7 @@ impl Case<'_> {
     }
 
     /// A draft model's weights and cache, where the engine puts them.
-    fn drafted(&self, draft: &Draft) -> Result<Vec<TenantLine>, PlanError> {
+    fn drafted(&self, draft: &Draft, cache: CacheTypes) -> Result<Vec<TenantLine>, PlanError> {
         let (engine, rule) = match &self.engine {
             Engine::LlamaCpp(options) => (Engine::LlamaCpp(Box::new(of_draft(options))), &DRAFT),
             Engine::Payload if !self.ranks.is_parallel() => (Engine::Payload, &IDEAL),
@@ -146,52 +158,45 @@ impl Case<'_> {
             }
         };
         let mut scenario = self.scenario.clone();
-        (scenario.cache, scenario.mtp) = (draft.cache, 0);
+        (scenario.cache, scenario.mtp) = (cache, 0);
         let mut case = self.of_another(&draft.model, draft.weights.as_ref());
         (case.engine, case.scenario) = (engine, scenario);
         let reservation = case.reserve()?;
         let bill = case.bill(&reservation)?;
-        let places = bill.kv.len();
         let mut lines = Vec::with_capacity(3);
         if let Some(weights) = &draft.weights {
-            let doubt = (0..places).map(|place| case.weights_doubt(&bill, place));
-            lines.push(TenantLine {
-                name: "draft weights",
-                doubt: doubt.collect::<Result<_, _>>()?,
-                bytes: bill.weights,
-                basis: weights.basis,
-                rule,
-                terms: Vec::new(),
-            });
+            let doubt = (0..bill.kv.len()).map(|place| case.weights_doubt(&bill, place));
+            let doubt = doubt.collect::<Result<_, _>>()?;
+            lines.push(TenantLine::new("draft weights", bill.weights.clone(), doubt, weights.basis, rule));
         }
-        let terms = if case.scenario.explain { reservation.line_terms() } else { Vec::new() };
-        let doubt = vec![Bytes::ZERO; places];
-        lines.push(TenantLine {
-            name: "draft cache",
-            bytes: bill.kv,
-            doubt,
-            basis: Basis::Exact,
-            rule,
-            terms,
-        });
+        let names = ["draft cache", "draft compute"];
+        lines.extend(case.context_lines(names, [rule, &DRAFT_GRAPH], &reservation, bill)?);
+        Ok(lines)
+    }
+
+    /// The lines of a context beside the model's: its cache, and its buffers for computing where they are modelled.
+    pub(super) fn context_lines(
+        &self,
+        [cache, compute]: [&'static str; 2],
+        [rule, graph]: [&'static Rule; 2],
+        reservation: &Reservation,
+        bill: Bill,
+    ) -> Result<Vec<TenantLine>, PlanError> {
+        let terms = if self.scenario.explain { reservation.line_terms() } else { Vec::new() };
+        let doubt = vec![Bytes::ZERO; bill.kv.len()];
+        let mut lines =
+            vec![TenantLine { terms, ..TenantLine::new(cache, bill.kv, doubt, Basis::Exact, rule) }];
         // Where the buffers of this machine were given, they are those of the whole engine.
         let given = self.machine.reserve.compute_bytes.is_some();
         if !given && let Some(basis) = bill.compute_lines.iter().map(|line| line.basis).max() {
-            lines.push(TenantLine {
-                name: "draft compute",
-                bytes: bill.compute,
-                doubt: bill.compute_doubt,
-                basis,
-                rule: &DRAFT_GRAPH,
-                terms: Vec::new(),
-            });
+            lines.push(TenantLine::new(compute, bill.compute, bill.compute_doubt, basis, graph));
         }
         Ok(lines)
     }
 }
 
 /// The draft's context: the target's sizes, its own types, all of its layers on the devices.
-fn of_draft(target: &llama_cpp::Options) -> llama_cpp::Options {
+pub(super) fn of_draft(target: &llama_cpp::Options) -> llama_cpp::Options {
     llama_cpp::Options {
         type_k: None,
         type_v: None,

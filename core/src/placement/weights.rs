@@ -4,12 +4,13 @@ use super::layers::portions;
 use crate::error::PlanError;
 use crate::explain::Basis;
 use crate::unit::{Bytes, Overflow};
-use crate::weights::{Applied, LayerBytes, Weights};
+use crate::weights::{Applied, LayerBytes, MtpLayer, Weights};
 
 /// Where a model's weights are in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeightMap {
-    /// Layers in order, trunk first: everything but routed experts.
+    /// Layers in order, trunk first: everything but routed experts. The places of prediction layers, which are lines
+    /// of their own, are empty where the parts are known.
     pub dense: Vec<Bytes>,
     /// Routed experts of each layer.
     pub routed: Vec<Bytes>,
@@ -20,6 +21,10 @@ pub struct WeightMap {
     /// What the embedding weighs a second time where it is the head too and an engine keeps the two on different
     /// devices; 0 for a head of its own.
     pub tied_head: Bytes,
+    /// Every prediction layer, whether it is loaded or not.
+    pub mtp: Vec<MtpLayer>,
+    /// What the checkpoint holds, prediction layers and all; `None` where only the whole is known.
+    pub checkpoint: Option<Bytes>,
     /// What one token's pass reads of all of it; `None` where only the whole is known.
     pub active: Option<Bytes>,
     /// What of the model's parameters a token meets; `None` where its tensors are not understood.
@@ -45,6 +50,8 @@ impl WeightMap {
             embedding: Bytes::ZERO,
             output: Bytes::ZERO,
             tied_head: Bytes::ZERO,
+            mtp: Vec::new(),
+            checkpoint: None,
             active: None,
             applied: None,
             doubt: Bytes::ZERO,
@@ -53,14 +60,12 @@ impl WeightMap {
         })
     }
 
-    /// Weights whose parts are known, over a model's `blocks` trunk and prediction layers, of which the first `mtp`
-    /// prediction layers are loaded; the others' places stay empty.
+    /// Weights whose parts are known, over a model's `blocks` trunk and prediction layers.
     ///
     /// # Errors
     /// `overflow` past 64 bits.
-    pub fn parts(weights: &Weights, mtp: usize, blocks: usize) -> Result<Self, PlanError> {
+    pub fn parts(weights: &Weights, blocks: usize) -> Result<Self, PlanError> {
         let mut layers = weights.layers()?;
-        layers.extend(weights.mtp_layers()?.into_iter().take(mtp));
         layers.resize(blocks.max(layers.len()), LayerBytes::default());
         Ok(Self {
             dense: layers.iter().map(|layer| layer.rest).collect(),
@@ -68,6 +73,8 @@ impl WeightMap {
             embedding: weights.input()?,
             output: weights.output()?.plus(weights.beside()?)?,
             tied_head: weights.tied_head()?,
+            mtp: weights.mtp_layers()?,
+            checkpoint: Some(weights.checkpoint()?.plus(weights.beside()?)?),
             active: Some(weights.active()?),
             applied: Some(weights.applied),
             doubt: weights.error()?,
@@ -76,7 +83,7 @@ impl WeightMap {
         })
     }
 
-    /// All of them, each once.
+    /// All of the trunk and what is around it, each once.
     ///
     /// # Errors
     /// [`Overflow`] past 64 bits.

@@ -38,7 +38,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// A line of what lives beside the model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ExtraShown {
-    /// What it is: `draft weights`, `draft cache`, `draft compute`, `projector`, `adapters`.
+    /// What it is: `mtp weights`, `mtp cache`, `mtp compute`, `draft weights`, `draft cache`, `draft compute`, `projector`, `adapters`.
     pub name: &'static str,
     /// All of it, over all devices.
     pub bytes: Bytes,
@@ -73,9 +73,10 @@ impl Request {
         let Some(extras) = self.extras.as_ref().filter(|extras| !is_default(*extras)) else {
             return Ok(None);
         };
+        let drafts_itself = self.mtp > 0 && self.is_llama_cpp();
         let draft = match &extras.draft {
             Some(model) => Some(self.draft(model, extras)?),
-            None if extras.draft_weights.is_some() || !is_default(&extras.draft_cache) => {
+            None if extras.draft_weights.is_some() || !(is_default(&extras.draft_cache) || drafts_itself) => {
                 return Err(PlanError::missing(
                     "extras.draft",
                     "whose weights and cache? name the draft model",
@@ -85,6 +86,7 @@ impl Request {
         };
         Ok(Some(Tenants {
             draft,
+            draft_cache: extras.draft_cache.parse().map_err(|error| error.within("extras.draft"))?,
             projector: Bytes::new(extras.projector_bytes),
             lora: Bytes::new(extras.lora_bytes),
         }))
@@ -98,8 +100,6 @@ impl Request {
         })?;
         let own = Self { weights: extras.draft_weights.clone(), mtp: 0, ..self.clone() };
         let weights = own.weight_map(&model).map_err(|error| error.within("extras.draft"))?;
-        let own = Self { cache: extras.draft_cache.clone(), ..own };
-        let cache = own.cache_types().map_err(|error| error.within("extras.draft"))?;
-        Ok(Draft { model, weights, cache })
+        Ok(Draft { model, weights })
     }
 }

@@ -28,7 +28,7 @@ pub struct Memo {
     models: Recent<(ModelRef, bool), ModelSpec>,
     machines: Recent<(Vec<HardwareEntry>, Reserve), Machine>,
     weights: Recent<OfWeights, Option<WeightMap>>,
-    tenants: Recent<(Extras, Option<EngineName>), Option<Arc<Tenants>>>,
+    tenants: Recent<(Extras, Option<EngineName>, bool), Option<Arc<Tenants>>>,
     speeds: Recent<SpeedInputs, Efficiencies>,
 }
 
@@ -38,7 +38,6 @@ struct OfWeights {
     model: ModelRef,
     merged: bool,
     asked: Option<WeightsRequest>,
-    mtp: u64,
     engine: Option<EngineName>,
 }
 
@@ -98,16 +97,9 @@ impl Memo {
                 of.model == request.model
                     && of.merged == merged
                     && of.asked == request.weights
-                    && of.mtp == request.mtp
                     && of.engine == engine
             },
-            || OfWeights {
-                model: request.model.clone(),
-                merged,
-                asked: request.weights.clone(),
-                mtp: request.mtp,
-                engine,
-            },
+            || OfWeights { model: request.model.clone(), merged, asked: request.weights.clone(), engine },
             || request.weight_map(model),
         )
     }
@@ -116,8 +108,8 @@ impl Memo {
         let Some(extras) = &request.extras else { return Ok(None) };
         let engine = request.engine.as_ref().map(|engine| engine.name);
         let tenants = self.tenants.get(
-            |(of, by)| of == extras && *by == engine,
-            || (extras.clone(), engine),
+            |(of, by, drafts)| of == extras && *by == engine && *drafts == (request.mtp > 0),
+            || (extras.clone(), engine, request.mtp > 0),
             || Ok(request.tenants()?.map(Arc::new)),
         )?;
         Ok(Option::clone(&tenants))

@@ -87,9 +87,9 @@ fn answer(model: &ModelSpec, request: &Request, detail: Detail, memo: &mut Memo)
     let case = request.case_beside(model, &machine, weights, memo.tenants(request)?)?;
     let mut reservation = case.reserve()?;
     let mut placed = placed::place(&case, &mut reservation, detail)?;
-    let beside = match (&placed.bill, &request.extras) {
-        (None, Some(_)) => Some(case.bill(&reservation)?),
-        (_, _) => None,
+    let beside = match &placed.bill {
+        None if request.extras.is_some() || request.mtp > 0 => Some(case.bill(&reservation)?),
+        None | Some(_) => None,
     };
     let speed = match placed.bill.as_ref() {
         None => None,

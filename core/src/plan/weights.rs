@@ -39,8 +39,11 @@ impl WeightsRequest {
 /// The weights' figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WeightsShown {
-    /// What the engine loads, each tensor once.
+    /// What the engine loads, each tensor once; prediction layers that are loaded are a line of `extras`.
     pub bytes: Bytes,
+    /// What the checkpoint holds, where that is more: prediction layers, and whatever else no engine asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_bytes: Option<Bytes>,
     /// What one token's pass reads of it; absent where only the whole is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_bytes: Option<Bytes>,
@@ -50,7 +53,9 @@ pub struct WeightsShown {
 
 impl WeightsShown {
     pub(super) fn of(map: &WeightMap) -> Result<Self, Overflow> {
-        Ok(Self { bytes: map.total()?, active_bytes: map.active, basis: map.basis })
+        let bytes = map.total()?;
+        let checkpoint_bytes = map.checkpoint.filter(|checkpoint| *checkpoint > bytes);
+        Ok(Self { bytes, checkpoint_bytes, active_bytes: map.active, basis: map.basis })
     }
 }
 
@@ -61,14 +66,13 @@ impl Request {
     /// `invalid` for an unknown format, `unsupported` where the model's tensors are not understood, `overflow`.
     pub fn weight_map(&self, model: &ModelSpec) -> Result<Option<WeightMap>, PlanError> {
         let blocks = model.layer_count() + model.mtp_count();
-        let mtp = usize::try_from(self.mtp).unwrap_or(usize::MAX);
         let Some(asked) = &self.weights else {
-            return model.own_weights().map(|own| WeightMap::parts(own, mtp, blocks)).transpose();
+            return model.own_weights().map(|own| WeightMap::parts(own, blocks)).transpose();
         };
         match (asked, asked.format()?) {
             (_, Some(format)) => {
                 let format = if self.is_llama_cpp() { in_gguf(format)? } else { format };
-                WeightMap::parts(&weights::of(model, format)?, mtp, blocks).map(Some)
+                WeightMap::parts(&weights::of(model, format)?, blocks).map(Some)
             }
             (WeightsRequest::Bytes(bytes), None) => {
                 let applied = model.record().shape.as_ref().map(Applied::of).transpose()?;
@@ -78,7 +82,7 @@ impl Request {
         }
     }
 
-    fn is_llama_cpp(&self) -> bool {
+    pub(super) fn is_llama_cpp(&self) -> bool {
         self.engine.as_ref().is_some_and(|engine| engine.name == EngineName::LlamaCpp)
     }
 }

@@ -58,6 +58,19 @@ impl Component {
         self.into()
     }
 
+    /// Of a tensor of a prediction layer outside its experts: a copy of the embedding or of the head that the layer
+    /// carries, by llama.cpp's name or the checkpoint's, or else the layer's own.
+    #[must_use]
+    pub fn of_mtp(name: &str) -> Self {
+        if name.contains("embed_tokens") {
+            Self::TokenEmbedding
+        } else if name.contains("shared_head_head") || name.contains("shared_head.head") {
+            Self::OutputHead
+        } else {
+            Self::Mtp
+        }
+    }
+
     /// Of a tensor named as llama.cpp's converter names it, without its layer.
     #[must_use]
     pub fn of_gguf(name: &str) -> Self {

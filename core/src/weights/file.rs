@@ -137,9 +137,17 @@ fn classify(tensor: &Tensor, layers: Option<u64>) -> (Place, Component) {
         },
         StoredType::Safetensors(_) => of_checkpoint(&tensor.name),
     };
+    // `mtp.layers.0.…`: prediction layers that a checkpoint counts by themselves.
+    if component == Component::Mtp && tensor.name.starts_with("mtp") {
+        let index = block(&tensor.name, "layers.").map_or(0, |(index, _)| index);
+        let routed = tensor.name.contains("experts.") && !tensor.name.contains("shared_expert");
+        let component = if routed { Component::Experts } else { Component::of_mtp(&tensor.name) };
+        return (Place::Mtp(index), component);
+    }
     match (index, layers) {
         (Some(index), Some(layers)) if index >= layers => {
-            let component = if component == Component::Experts { component } else { Component::Mtp };
+            let component =
+                if component == Component::Experts { component } else { Component::of_mtp(&tensor.name) };
             (Place::Mtp(index.saturating_sub(layers)), component)
         }
         (Some(index), _) => (Place::Layer(index), component),

@@ -91,6 +91,17 @@ impl LayerBytes {
     }
 }
 
+/// What one multi-token-prediction layer weighs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MtpLayer {
+    /// All of it.
+    pub bytes: LayerBytes,
+    /// Its own copies of the token embedding and of the head, which are in `bytes`.
+    pub copies: Bytes,
+    /// The stated error of `bytes`.
+    pub error: Bytes,
+}
+
 /// A model's weights in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Weights {
@@ -148,18 +159,31 @@ impl Weights {
     /// # Errors
     /// [`Overflow`] past 64 bits.
     pub fn layers(&self) -> Result<Vec<LayerBytes>, Overflow> {
-        self.blocks(|place| if let Place::Layer(i) = place { Some(i) } else { None })
+        let layers = self.blocks(|place| if let Place::Layer(i) = place { Some(i) } else { None })?;
+        Ok(layers.into_values().collect())
     }
 
     /// Every prediction layer in order, experts apart.
     ///
     /// # Errors
     /// [`Overflow`] past 64 bits.
-    pub fn mtp_layers(&self) -> Result<Vec<LayerBytes>, Overflow> {
-        self.blocks(|place| if let Place::Mtp(i) = place { Some(i) } else { None })
+    pub fn mtp_layers(&self) -> Result<Vec<MtpLayer>, Overflow> {
+        let mtp = |place: Place| if let Place::Mtp(i) = place { Some(i) } else { None };
+        let mut layers = Vec::new();
+        for (index, bytes) in self.blocks(mtp)? {
+            let mut layer = MtpLayer { bytes, ..MtpLayer::default() };
+            for line in self.lines.iter().filter(|line| mtp(line.place) == Some(index)) {
+                layer.error = layer.error.plus(line.error_bytes)?;
+                if matches!(line.component, Component::TokenEmbedding | Component::OutputHead) {
+                    layer.copies = layer.copies.plus(line.bytes)?;
+                }
+            }
+            layers.push(layer);
+        }
+        Ok(layers)
     }
 
-    fn blocks(&self, of: impl Fn(Place) -> Option<u64>) -> Result<Vec<LayerBytes>, Overflow> {
+    fn blocks(&self, of: impl Fn(Place) -> Option<u64>) -> Result<BTreeMap<u64, LayerBytes>, Overflow> {
         let mut layers: BTreeMap<u64, LayerBytes> = BTreeMap::new();
         for line in &self.lines {
             let Some(index) = of(line.place) else { continue };
@@ -168,7 +192,7 @@ impl Weights {
                 if line.component == Component::Experts { &mut layer.experts } else { &mut layer.rest };
             *slot = slot.plus(line.bytes)?;
         }
-        Ok(layers.into_values().collect())
+        Ok(layers)
     }
 
     /// Embeddings.
@@ -203,7 +227,10 @@ impl Weights {
         if !self.tied {
             return Ok(Bytes::ZERO);
         }
-        let head = self.lines.iter().filter(|line| line.component == Component::TokenEmbedding);
+        let head = self
+            .lines
+            .iter()
+            .filter(|line| line.place == Place::Input && line.component == Component::TokenEmbedding);
         // Of all looked-up tables only the one that is the head is read whole.
         head.map(|line| line.active_bytes).try_fold(Bytes::ZERO, Bytes::plus)
     }
@@ -308,7 +335,7 @@ impl<'a> Walk<'a> {
             }
             let bytes = self.bytes(place, name, dims)?;
             let component = match place {
-                Place::Mtp(_) if !is_routed(name) => Component::Mtp,
+                Place::Mtp(_) if !is_routed(name) => Component::of_mtp(name),
                 Place::Input | Place::Layer(_) | Place::Output | Place::Mtp(_) | Place::Beside => {
                     Component::of_gguf(name)
                 }

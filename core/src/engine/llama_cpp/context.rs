@@ -13,6 +13,9 @@ use std::borrow::Cow;
 
 /// Cells are padded to this.
 pub(super) const PAD: u64 = 256;
+/// Tokens that llama-server drafts at most (`common_params_speculative_draft::n_max`).
+const DRAFTED: u64 = 3;
+
 /// `LLAMA_MAX_SEQ`.
 pub(crate) const MAX_SEQUENCES: u64 = 256;
 const DEFAULT_BATCH: u64 = 2048;
@@ -96,7 +99,14 @@ impl Context {
             let each = Tokens::new(padded / n_seq_max).round_up(PAD)?;
             (each.times(n_seq_max)?.get(), each.get())
         };
-        let n_rs_seq = if arch.rollback { options.n_rs_seq } else { 0 };
+        // Prediction layers that draft need the states before every drafted token (`need_n_rs_seq`).
+        let drafted = if scenario.mtp > 0 && options.n_rs_seq == 0 { DRAFTED } else { options.n_rs_seq };
+        let n_rs_seq = if arch.rollback { drafted } else { 0 };
+        if n_rs_seq > options.n_rs_seq {
+            assumptions.push(Cow::Owned(format!(
+                "{DRAFTED} tokens are drafted at most (--spec-draft-n-max), so that as many earlier states are kept of a sequence: n_rs_seq says otherwise"
+            )));
+        }
         if options.n_rs_seq > n_rs_seq {
             assumptions.push(Cow::Borrowed("n_rs_seq is 0: llama.cpp has no rollback for this architecture"));
         }

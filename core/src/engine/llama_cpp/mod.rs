@@ -38,6 +38,28 @@ use rotation::HeadWidth;
 use rows::Rows;
 use std::borrow::Cow;
 
+/// Architectures whose prediction layers it loads where they draft (`load_mtp`, src/models/*.cpp); of all others it
+/// skips them.
+const LOADS_MTP: &[&str] = &[
+    "bailingmoe3",
+    "cohere2moe",
+    "deepseek2",
+    "deepseek32",
+    "deepseek4",
+    "glm-dsa",
+    "glm4moe",
+    "glm5-next",
+    "hy_v3",
+    "mimo2",
+    "nemotron_h",
+    "nemotron_h_moe",
+    "qwen35",
+    "qwen35moe",
+    "qwen3next",
+    "qwen4exp",
+    "step35",
+];
+
 /// What llama.cpp reserves.
 ///
 /// # Errors
@@ -51,9 +73,8 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         let message = "this model has no multi-token-prediction layers for a context of type mtp";
         return Err(PlanError::invalid("engine.ctx_type", message).with_value("mtp"));
     }
-    if scenario.mtp > 0 && !cx.mtp {
-        let message =
-            "llama.cpp keeps prediction layers in a context of their own: ask with ctx_type \"mtp\"";
+    if scenario.mtp > 0 && !LOADS_MTP.contains(&arch.name) {
+        let message = format!("llama.cpp does not load the prediction layers of `{}`", arch.name);
         return Err(PlanError::unsupported("mtp", message).with_value(scenario.mtp));
     }
     let rows = rows(model, arch, &cx)?;
