@@ -121,17 +121,59 @@ fn every_line_beside_the_model_is_explained_and_adds_up() {
 }
 
 #[test]
-fn ranks_share_a_projector_and_a_draft_beside_them_is_not_modelled() {
-    let mut request = json!({
+fn ranks_share_a_projector() {
+    let request = json!({
         "model": "qwen3-8b", "context": 4096, "engine": { "name": "vllm" }, "placement": { "tp": 2 },
         "weights": { "format": "bf16" }, "hardware": [{ "device": "h100-sxm-80gb", "count": 2 }],
         "extras": { "projector_bytes": 1_000_000_001 }
     });
     let plan = planned(&request);
     assert!(plan.devices.iter().all(|d| d.extras_bytes.get() == 500_000_001));
-    request["extras"] = json!({ "draft": "qwen3-0.6b" });
-    let error = asked(&request).unwrap_err();
-    assert_eq!((<&str>::from(error.kind), error.field.as_str()), ("unsupported", "extras.draft"));
+}
+
+/// Llama-3.1-8B and Llama-3.2-1B keep 8 KV heads in 32 layers of 128 and 16 of 64 (config.json), 16-bit K and V.
+const TARGET_TOKEN: u64 = 32 * 8 * 128 * 2 * 2;
+
+#[test]
+fn a_draft_beside_vllm_keeps_its_cache_in_the_pool_and_its_weights_on_the_last_stage() {
+    let mut request = json!({
+        "model": "llama-3.1-8b", "context": 4096, "engine": { "name": "vllm", "num_speculative_tokens": 3 },
+        "weights": { "format": "bf16" }, "hardware": [{ "device": "h100-sxm-80gb", "count": 4 }],
+        "extras": { "draft": "llama-3.2-1b", "draft_weights": { "format": "bf16" } }
+    });
+    let block =
+        |plan: &Plan| serde_json::to_value(plan).unwrap()["kv"]["engine_report"]["bytes_per_block"].as_u64();
+    let one = planned(&request);
+    // A block of 16 tokens has a page in every layer of both.
+    assert_eq!(block(&one), Some(16 * (TARGET_TOKEN + DRAFT_TOKEN)));
+    // 1,235,814,400 parameters (meta-llama/Llama-3.2-1B), two bytes each.
+    assert_eq!(bytes(&one, "draft weights"), Some(2 * 1_235_814_400));
+    assert_eq!(bytes(&one, "draft cache"), None);
+    request["placement"] = json!({ "tp": 2, "pp": 2 });
+    let cut = planned(&request);
+    let each: Vec<u64> = cut.devices.iter().map(|d| d.extras_bytes.get()).collect();
+    assert_eq!(each[..2], [0, 0]);
+    assert!(each[2..].iter().all(|n| n.abs_diff(1_235_814_400) < 64), "{each:?}");
+    // The last stage has half of the model's layers and all of the draft's, of half the heads.
+    let held = |place: usize| cut.devices[place].kv_bytes.get();
+    assert_eq!(held(3) * (TARGET_TOKEN / 2), held(0) * (TARGET_TOKEN / 2 + DRAFT_TOKEN));
+    request["extras"]["draft_cache"] = json!({ "kv": "q8_0" });
+    assert_eq!(asked(&request).unwrap_err().field, "extras.draft.cache");
+}
+
+#[test]
+fn a_draft_beside_sglang_has_as_many_tokens_and_is_paid_for_as_if_it_were_as_wide() {
+    let request = json!({
+        "model": "llama-3.1-8b", "context": 4096, "engine": { "name": "sglang", "kv_memory_bytes": 10_000_000_000u64 },
+        "extras": { "draft": "llama-3.2-1b", "draft_weights": { "format": "bf16" } }
+    });
+    let plan = planned(&request);
+    let report = serde_json::to_value(&plan).unwrap()["kv"]["engine_report"].clone();
+    // cell + int(cell × 16 / 32) divides the memory (DefaultPoolConfigurator); both pools have a page of one more.
+    let tokens = 10_000_000_000 / (TARGET_TOKEN + TARGET_TOKEN / 2);
+    assert_eq!(report["max_total_num_tokens"].as_u64(), Some(tokens));
+    assert_eq!(report["allocated_bytes"].as_u64(), Some((tokens + 1) * (TARGET_TOKEN + DRAFT_TOKEN)));
+    assert_eq!(bytes(&plan, "draft weights"), Some(2 * 1_235_814_400));
 }
 
 #[test]

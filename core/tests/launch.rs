@@ -246,6 +246,38 @@ fn prediction_layers_that_draft_in_llama_cpp_are_read_and_written_back() {
     }
 }
 
+#[rstest]
+#[case(Target::Vllm, r#"vllm serve meta-llama/Llama-3.1-8B --max-model-len 8192 --max-num-seqs 2 --kv-cache-memory-bytes 9000000000 --speculative-config '{"model": "meta-llama/Llama-3.2-1B", "num_speculative_tokens": 3}'"#)]
+#[case(
+    Target::Sglang,
+    "python -m sglang.launch_server --model-path meta-llama/Llama-3.1-8B --context-length 8192 --max-running-requests 2 --speculative-algorithm STANDALONE --speculative-draft-model-path meta-llama/Llama-3.2-1B"
+)]
+fn a_draft_beside_ranks_is_read_and_written_back(#[case] target: Target, #[case] line: &str) {
+    let reading = read(line).unwrap();
+    let extras = serde_json::to_value(&reading.request).unwrap()["extras"].clone();
+    assert_eq!(extras, json!({ "draft": "llama-3.2-1b" }));
+    let model = resolve_model(&reading.request.model).unwrap();
+    let launch = export(target, &model, &reading.request, None).unwrap();
+    assert!(launch.line().contains("meta-llama/Llama-3.2-1B"), "{}", launch.line());
+    assert_eq!(read(&launch.text()).unwrap().request, launch.request);
+    assert_eq!(launch.request.extras, reading.request.extras);
+}
+
+#[test]
+fn sglang_drafts_with_the_models_own_layers() {
+    let line = "sglang serve --model deepseek-ai/DeepSeek-V3 --context-length 8192 --tp-size 8 --speculative-algorithm EAGLE";
+    let reading = read(line).unwrap();
+    assert_eq!(reading.request.mtp, 1);
+    let model = resolve_model(&reading.request.model).unwrap();
+    let launch = export(Target::Sglang, &model, &reading.request, None).unwrap();
+    assert!(launch.line().contains("--speculative-algorithm NEXTN"), "{}", launch.line());
+    assert_eq!(read(&launch.text()).unwrap().request, launch.request);
+    let head = format!("{line}3 --speculative-draft-model-path somebody/a-head");
+    let left = read(&head).unwrap().ignored;
+    let left: Vec<&str> = left.iter().map(|it| it.flag.as_str()).collect();
+    assert_eq!(left, ["--speculative-algorithm", "--speculative-draft-model-path"]);
+}
+
 #[test]
 fn a_draft_that_is_not_catalogued_is_left_with_its_reason() {
     let line = "llama-server -m Qwen3-8B-Q4_K_M.gguf -c 8192 -np 1 -md nobody-knows-this.gguf -ctkd q8_0";

@@ -37,6 +37,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The engines a request can name.
 #[derive(
@@ -280,7 +281,7 @@ fn options_of<T: DeserializeOwned + Default>(options: Map<String, Value>) -> Res
 }
 
 /// What is asked of an engine, already parsed: tokens, sequences and codecs. `None` means "the engine's own default".
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scenario {
     /// Tokens per sequence, prompt and generated.
     pub context: Option<Tokens>,
@@ -292,6 +293,8 @@ pub struct Scenario {
     pub cache: CacheTypes,
     /// Multi-token-prediction layers kept in the cache.
     pub mtp: u64,
+    /// A draft model whose layers keep their cache in the model's own pool.
+    pub draft: Option<Arc<ModelSpec>>,
     /// Tokens at the start of every sequence that are the same in all of them.
     pub shared: Tokens,
     /// Build the tree of terms.

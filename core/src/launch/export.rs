@@ -341,12 +341,30 @@ pub fn export(
         },
         engine: Some(EngineRequest { name: target.engine(), version: None, options }),
         // llama.cpp loads all prediction layers or none.
-        mtp: if target == Target::LlamaCpp && request.mtp > 0 {
-            u64::try_from(model.mtp_count()).unwrap_or(request.mtp)
-        } else {
-            request.mtp
+        // llama.cpp and SGLang load all prediction layers or none.
+        mtp: match target.engine() {
+            EngineName::LlamaCpp | EngineName::Sglang if request.mtp > 0 => {
+                u64::try_from(model.mtp_count()).unwrap_or(request.mtp)
+            }
+            EngineName::Payload
+            | EngineName::LlamaCpp
+            | EngineName::Vllm
+            | EngineName::Sglang
+            | EngineName::TensorRtLlm
+            | EngineName::Transformers
+            | EngineName::Mlx
+            | EngineName::ExllamaV3 => request.mtp,
         },
-        extras: if target == Target::LlamaCpp { llama_cpp::said(&request)? } else { None },
+        extras: match target.engine() {
+            EngineName::LlamaCpp if target == Target::LlamaCpp => llama_cpp::said(&request)?,
+            EngineName::Vllm | EngineName::Sglang => model::drafts(&request),
+            EngineName::Payload
+            | EngineName::LlamaCpp
+            | EngineName::TensorRtLlm
+            | EngineName::Transformers
+            | EngineName::Mlx
+            | EngineName::ExllamaV3 => None,
+        },
         ..Request::of(ModelRef::Id(plan_name(&plan)))
     };
     Ok(Launch { request: read_back, ..launch })

@@ -1,6 +1,6 @@
 //! Models by the names that launchers use: a repository, or a GGUF file.
 
-use crate::plan::{ModelRef, WeightsRequest};
+use crate::plan::{Extras, ModelRef, Request, WeightsRequest, resolve_model};
 use crate::spec::{ModelSpec, catalog};
 use crate::weights::WeightFormat;
 
@@ -82,6 +82,18 @@ pub(super) fn repository(model: &ModelSpec) -> String {
     let first = source.split_whitespace().next().unwrap_or_default();
     let same = first.contains('/') && catalog::find(first).is_ok_and(|found| found.id() == model.id());
     if same && !model.id().is_empty() { first.to_owned() } else { id_or_name(model) }
+}
+
+/// The repository of a draft model, where the catalogue finds it again by that name.
+pub(super) fn repository_of(draft: &ModelRef) -> Option<String> {
+    let name = repository(&*resolve_model(draft).ok()?);
+    resolve_model(&named(&name)).is_ok().then_some(name)
+}
+
+/// What of `extras` an engine of repositories is told: the draft model.
+pub(super) fn drafts(request: &Request) -> Option<Extras> {
+    let draft = request.extras.as_ref()?.draft.as_ref()?;
+    Some(Extras { draft: Some(named(&repository_of(draft)?)), ..Extras::default() })
 }
 
 /// The file a GGUF of the model would be called, in the format that is asked for.

@@ -6,7 +6,7 @@ use super::table::{Form, Row, Sets};
 use super::{llama_cpp, model, sglang, vllm, words};
 use crate::engine::{Engine, EngineName};
 use crate::error::PlanError;
-use crate::plan::{EngineRequest, Extras, Request};
+use crate::plan::{EngineRequest, Extras, Request, resolve_model};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -98,6 +98,20 @@ pub(super) struct Draft {
 impl Draft {
     pub(super) fn note(&mut self, note: impl Into<Cow<'static, str>>) {
         self.notes.push(note.into());
+    }
+
+    /// A draft model by its repository's name; a head that drafts from the model's own hidden states is none.
+    pub(super) fn drafter(&mut self, name: Option<&str>, whole: bool) {
+        let Some(name) = name else { return };
+        let named = model::named(name);
+        if whole && resolve_model(&named).is_ok() {
+            self.extras.draft = Some(named);
+            self.note("the draft model's weights are not on the command line: `--draft-weights` plans them");
+        } else {
+            self.note(format!(
+                "{name} has weights and a cache of its own, which are not planned: no draft model of that name is catalogued"
+            ));
+        }
     }
 
     /// Leaves what was taken for a field that begins so.

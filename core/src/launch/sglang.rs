@@ -1,14 +1,14 @@
 //! SGLang's rows, and the command that realises a plan.
 
 use super::export::{Launch, Source, Target};
-use super::flags;
 use super::program::Program;
 use super::read::{Dialect, Draft};
 use super::table::{Form, Row, Sets};
+use super::{flags, model};
 use crate::codec::Codec;
 use crate::engine::{EngineName, Report};
 use crate::error::PlanError;
-use crate::plan::Plan;
+use crate::plan::{Plan, resolve_model};
 use serde_json::{Map, Value, json};
 
 pub(super) static DIALECT: Dialect = Dialect {
@@ -24,7 +24,11 @@ pub(super) static DIALECT: Dialect = Dialect {
 const ALLOW_LONG: &str = "SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN";
 const TOTAL: &str = "--max-total-tokens";
 const RUNNING: &str = "--max-running-requests";
-const DRAFT: &str = "drafting keeps a pool of its own";
+const ALGORITHM: &str = "--speculative-algorithm";
+const DRAFT: &str = "--speculative-draft-model-path";
+const DRAFTED: &str = "how many tokens are drafted changes no pool";
+const NGRAM: &str =
+    "of the kinds of drafting, draft models and prediction layers of a catalogued model are planned";
 const HOST: &str = "a tier behind the cache, in host memory";
 const STATES: &str = "slots and types of recurrent states are taken as SGLang derives them";
 
@@ -53,9 +57,9 @@ const ROWS: &[Row] = &[
         flag: "--hicache-size",
         sets: Sets::NotModelled("a tier behind the cache, in host memory: decimal GB per rank"),
     },
-    Row { flag: "--speculative-algorithm", sets: Sets::NotModelled(DRAFT) },
-    Row { flag: "--speculative-draft-model-path", sets: Sets::NotModelled(DRAFT) },
-    Row { flag: "--speculative-num-draft-tokens", sets: Sets::NotModelled(DRAFT) },
+    Row { flag: ALGORITHM, sets: Sets::Later("mtp") },
+    Row { flag: DRAFT, sets: Sets::Later("extras.draft") },
+    Row { flag: "--speculative-num-draft-tokens", sets: Sets::NotModelled(DRAFTED) },
     Row { flag: "--max-mamba-cache-size", sets: Sets::NotModelled(STATES) },
     Row { flag: "--mamba-full-memory-ratio", sets: Sets::NotModelled(STATES) },
     Row { flag: "--mamba-ssm-dtype", sets: Sets::NotModelled(STATES) },
@@ -82,10 +86,30 @@ fn finish(draft: &mut Draft, _: Program) -> Result<(), PlanError> {
         }
         (None, None, _) => None,
     };
+    drafting(draft);
     if total.is_none() {
         draft.note("SGLang fills what --mem-fraction-static leaves with its pools; the plan shows what the requests need");
     }
     Ok(())
+}
+
+/// What drafts: a model of its own (STANDALONE), or the model's prediction layers (EAGLE or NEXTN without a path).
+fn drafting(draft: &mut Draft) {
+    let Some(algorithm) = draft.later.get(ALGORITHM).map(|name| name.to_ascii_uppercase()) else { return };
+    let path = draft.later.get(DRAFT).cloned();
+    if algorithm == "STANDALONE" {
+        return draft.drafter(path.as_deref(), true);
+    }
+    if matches!(algorithm.as_str(), "EAGLE" | "NEXTN")
+        && path.is_none_or(|path| draft.model.as_ref() == Some(&path))
+    {
+        let target = draft.model.as_deref().and_then(|name| resolve_model(&model::named(name)).ok());
+        draft.mtp = target.map_or(0, |model| u64::try_from(model.mtp_count()).unwrap_or(0));
+    }
+    if draft.mtp == 0 {
+        draft.give_back("mtp", NGRAM);
+        draft.give_back("extras.draft", NGRAM);
+    }
 }
 
 /// The options written out: the length and the type.
@@ -137,6 +161,8 @@ pub(super) fn write(
                 let written = options.get(*option).map(|value| form.write(value, flag)).transpose()?;
                 launch.command.extend(written.flatten().into_iter().flatten());
             }
+            (Sets::Later(_), ALGORITHM) => launch.command.extend(drafter(source)),
+            (Sets::Later(_), DRAFT) => {}
             (Sets::Later(_), flag) => {
                 let (Some(sequences), Report::Sglang(report)) =
                     (source.request.sequences, &plan.kv.engine_report)
@@ -163,4 +189,14 @@ pub(super) fn write(
         "the pools take what --mem-fraction-static leaves: more requests than planned".into()
     });
     Ok(launch)
+}
+
+/// The drafting asked for.
+fn drafter(source: &Source<'_>) -> Vec<String> {
+    let draft = source.request.extras.as_ref().and_then(|extras| extras.draft.as_ref());
+    match draft.and_then(model::repository_of) {
+        Some(name) => vec![ALGORITHM.to_owned(), "STANDALONE".to_owned(), DRAFT.to_owned(), name],
+        None if source.request.mtp > 0 => vec![ALGORITHM.to_owned(), "NEXTN".to_owned()],
+        None => Vec::new(),
+    }
 }

@@ -90,14 +90,12 @@ fn finish(draft: &mut Draft, _: Program) -> Result<(), PlanError> {
         let method = config.get("method").and_then(Value::as_str).unwrap_or_default();
         let drafted = config.get("num_speculative_tokens").cloned().unwrap_or_else(|| json!(0));
         let own = method.ends_with("mtp");
-        let elsewhere = config.contains_key("model") && !own;
         draft.options.insert("num_speculative_tokens".to_owned(), drafted);
         if own {
             draft.mtp = 1;
         }
-        if elsewhere {
-            draft.note("a draft model has weights and a cache of its own, which are not planned");
-        }
+        let named = config.get("model").and_then(Value::as_str).filter(|name| !own && *name != "ngram");
+        draft.drafter(named, matches!(method, "" | "draft_model"));
     }
     if !draft.options.contains_key("max_model_len") {
         let named = draft.model.as_deref().map(model::named);
@@ -128,6 +126,12 @@ pub(super) fn settle(
     plan: &Plan,
     source: &Source<'_>,
 ) -> Result<(), PlanError> {
+    let drafts =
+        source.request.mtp > 0 || source.request.extras.as_ref().is_some_and(|extras| extras.draft.is_some());
+    if drafts && !options.contains_key("num_speculative_tokens") {
+        let message = "how many tokens are drafted a step? vLLM is told by --speculative-config";
+        return Err(PlanError::missing("engine.num_speculative_tokens", message));
+    }
     if !too_long(plan, source) {
         options.entry("max_model_len").or_insert_with(|| json!(plan.context.get()));
     }
@@ -198,7 +202,10 @@ pub(super) fn write(
 /// The drafting that the options ask for: by the model's own layers, or from the prompt.
 pub(super) fn speculative(options: &Map<String, Value>, source: &Source<'_>) -> Vec<String> {
     let Some(drafted) = options.get("num_speculative_tokens") else { return Vec::new() };
-    let config = if source.request.mtp > 0 {
+    let draft = source.request.extras.as_ref().and_then(|extras| extras.draft.as_ref());
+    let config = if let Some(name) = draft.and_then(super::model::repository_of) {
+        json!({ "model": name, "num_speculative_tokens": drafted })
+    } else if source.request.mtp > 0 {
         json!({ "method": "mtp", "num_speculative_tokens": drafted })
     } else {
         json!({ "method": "ngram", "num_speculative_tokens": drafted, "prompt_lookup_max": 4 })

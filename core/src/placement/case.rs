@@ -129,14 +129,18 @@ impl<'a> Case<'a> {
 
     /// The same question with other tenants on the machine.
     #[must_use]
-    pub(crate) fn beside_tenants(self, tenants: Option<Arc<Tenants>>) -> Self {
+    pub(crate) fn beside_tenants(mut self, tenants: Option<Arc<Tenants>>) -> Self {
+        if matches!(self.engine, Engine::Vllm(_) | Engine::Sglang(_)) {
+            let draft = tenants.as_ref().and_then(|tenants| tenants.draft.as_ref());
+            self.scenario.draft = draft.map(|draft| Arc::clone(&draft.model));
+        }
         Self { tenants, ..self }
     }
 
     /// The same engine's question about another model on the same machine, with nothing beside it.
     pub(super) fn of_another<'b>(&'b self, model: &'b ModelSpec, weights: Option<&'b WeightMap>) -> Case<'b> {
         let limit = model.scaled_context();
-        let (engine, scenario) = (self.engine.clone(), self.scenario.clone());
+        let (engine, scenario) = (self.engine.clone(), Scenario { draft: None, ..self.scenario.clone() });
         let (ranks, machine) = (self.ranks, self.machine);
         Case { model, rank: None, limit, engine, scenario, ranks, machine, weights, tenants: None }
     }
@@ -448,7 +452,7 @@ impl<'a> Case<'a> {
     }
 
     /// Weights of one rank of each stage.
-    fn stage_weights(&self) -> Result<Vec<Bytes>, PlanError> {
+    pub(super) fn stage_weights(&self) -> Result<Vec<Bytes>, PlanError> {
         let stages = usize::try_from(self.ranks.pp).map_err(|_| Overflow)?;
         let mut by_stage = vec![Bytes::ZERO; stages];
         let Some(weights) = self.weights else { return Ok(by_stage) };

@@ -7,7 +7,7 @@ use crate::error::PlanError;
 use crate::explain::{Basis, Rule, Term};
 use crate::spec::ModelSpec;
 use crate::unit::{Bytes, Overflow};
-use std::borrow::Cow;
+use std::sync::Arc;
 
 static DRAFT: Rule = Rule {
     id: "llama.cpp/draft-context",
@@ -18,6 +18,16 @@ static DRAFT_GRAPH: Rule = Rule {
     id: "llama.cpp/draft-graph",
     says: "a draft model's context has buffers for computing and for logits of its own, those of its own widths",
     source: "llama.cpp 0c1e57098 src/llama-context.cpp sched_reserve, output_reserve; docs/planning.md has the measured error",
+};
+static VLLM: Rule = Rule {
+    id: "vllm/draft-model",
+    says: "a draft model is on the ranks of the last pipeline stage, cut by tensor parallelism as the model is; its layers keep their cache in the model's pool",
+    source: "vLLM 0.33.0 config/speculative.py create_draft_parallel_config, v1/worker/gpu/spec_decode",
+};
+static SGLANG: Rule = Rule {
+    id: "sglang/draft-model",
+    says: "a draft model is cut by tensor parallelism as the model is, and has as many tokens of its own",
+    source: "SGLang 0.5.23 speculative/standalone_worker_v2.py, model_executor/pool_configurator.py",
 };
 static IDEAL: Rule = Rule {
     id: "payload/draft",
@@ -47,7 +57,7 @@ pub struct Tenants {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
     /// The model.
-    pub model: Cow<'static, ModelSpec>,
+    pub model: Arc<ModelSpec>,
     /// Its weights, where they are given.
     pub weights: Option<WeightMap>,
 }
@@ -143,15 +153,15 @@ impl Case<'_> {
         let (engine, rule) = match &self.engine {
             Engine::LlamaCpp(options) => (Engine::LlamaCpp(Box::new(of_draft(options))), &DRAFT),
             Engine::Payload if !self.ranks.is_parallel() => (Engine::Payload, &IDEAL),
+            Engine::Vllm(_) => return self.drafted_by_ranks(draft, cache, &VLLM),
+            Engine::Sglang(_) => return self.drafted_by_ranks(draft, cache, &SGLANG),
             Engine::Payload
-            | Engine::Vllm(_)
-            | Engine::Sglang(_)
             | Engine::TensorRtLlm(_)
             | Engine::Transformers(_)
             | Engine::Mlx(_)
             | Engine::ExllamaV3(_) => {
                 let message = format!(
-                    "a draft model beside {} on ranks of its kind is not modelled; llama.cpp and the ideal engine are",
+                    "a draft model beside {} on ranks of its kind is not modelled; llama.cpp, vLLM, SGLang and the ideal engine without ranks are",
                     self.engine.name()
                 );
                 return Err(PlanError::unsupported("", message));
@@ -172,6 +182,33 @@ impl Case<'_> {
         let names = ["draft cache", "draft compute"];
         lines.extend(case.context_lines(names, [rule, &DRAFT_GRAPH], &reservation, bill)?);
         Ok(lines)
+    }
+
+    /// A draft model's weights on the ranks that draft; its cache is in the engine's own figures.
+    fn drafted_by_ranks(
+        &self,
+        draft: &Draft,
+        cache: CacheTypes,
+        rule: &'static Rule,
+    ) -> Result<Vec<TenantLine>, PlanError> {
+        if cache != CacheTypes::default() {
+            let message = format!("{} keeps a draft's cache in the types of the model's", self.engine.name());
+            return Err(PlanError::unsupported("cache", message));
+        }
+        let Some(weights) = &draft.weights else { return Ok(Vec::new()) };
+        let mut case = self.of_another(&draft.model, Some(weights));
+        let pp = std::mem::replace(&mut case.ranks.pp, 1);
+        let each = case.stage_weights()?.first().copied().unwrap_or_default();
+        let off = Bytes::new(weights.doubt.get().div_ceil(self.ranks.tp.max(1)));
+        let world = self.ranks.world().ok_or(Overflow)?;
+        let places = usize::try_from(world).map_err(|_| Overflow)?.max(self.machine.devices.len()) + 1;
+        let (mut bytes, mut doubt) = (vec![Bytes::ZERO; places], vec![Bytes::ZERO; places]);
+        for (rank, (bytes, doubt)) in (0..world).zip(bytes.iter_mut().zip(&mut doubt)) {
+            if self.ranks.stage_of(rank).saturating_add(1) >= pp {
+                (*bytes, *doubt) = (each, off);
+            }
+        }
+        Ok(vec![TenantLine::new("draft weights", bytes, doubt, weights.basis, rule)])
     }
 
     /// The lines of a context beside the model's: its cache, and its buffers for computing where they are modelled.

@@ -9,6 +9,7 @@ use crate::placement::{Bill, Case, Draft, TenantLine, Tenants};
 use crate::unit::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What lives beside the model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -100,6 +101,6 @@ impl Request {
         })?;
         let own = Self { weights: extras.draft_weights.clone(), mtp: 0, ..self.clone() };
         let weights = own.weight_map(&model).map_err(|error| error.within("extras.draft"))?;
-        Ok(Draft { model, weights })
+        Ok(Draft { model: Arc::new(model.into_owned()), weights })
     }
 }

@@ -437,6 +437,7 @@ impl Request {
             encoder_tokens: Tokens::new(self.encoder_tokens.unwrap_or(0)),
             cache: self.cache.parse()?,
             mtp: self.mtp,
+            draft: None,
             // How many are held with a common beginning is asked beside the plan.
             shared: Tokens::ZERO,
             explain: self.explain,

@@ -156,15 +156,8 @@ impl<'a> Plan<'a> {
         }
         let rank = Rank { kv, state: model.state_dtype().unwrap_or(Codec::F32), tp: options.tp_size, hybrid };
         let mut rows: Vec<(Row, u64)> = Vec::with_capacity(8);
-        let mut kinds: Vec<(&Mixer, u64)> = Vec::with_capacity(4);
-        for mixer in mixers {
-            match kinds.iter_mut().find(|(known, _)| *known == mixer) {
-                Some((_, layers)) => *layers += 1,
-                None => kinds.push((mixer, 1)),
-            }
-        }
         let mut window = 0;
-        for (mixer, layers) in kinds {
+        for (mixer, layers) in counted(mixers) {
             for row in rank.rows(mixer)? {
                 if row.of == Of::Sliding {
                     window = match row.retention {
@@ -201,13 +194,39 @@ impl<'a> Plan<'a> {
             };
             *slot = slot.checked_add(row.cell.times(*layers)?.get()).ok_or(Overflow)?;
         }
-        let [full, sliding, slot] = sum;
+        let [mut full, sliding, slot] = sum;
+        let mut charged = full;
+        if let Some(draft) = &scenario.draft {
+            if sliding > 0 || slot > 0 {
+                let message =
+                    "a draft model beside sliding pools or recurrent states is not modelled for SGLang";
+                return Err(PlanError::unsupported("extras.draft", message));
+            }
+            for (mixer, layers) in counted(with_borrowed(draft)?) {
+                for row in rank.rows(mixer)? {
+                    if row.of != Of::Full {
+                        let message = "a draft model with sliding pools or states of its own is not modelled for SGLang";
+                        return Err(PlanError::unsupported("extras.draft", message));
+                    }
+                    full = full.checked_add(row.cell.times(layers)?.get()).ok_or(Overflow)?;
+                    rows.push((row, layers));
+                }
+            }
+            // Its pool is paid for as if its layers were as wide as the model's.
+            let own = u64::try_from(draft.layer_count()).map_err(|_| Overflow)?;
+            let trunk = u64::try_from(model.layer_count()).map_err(|_| Overflow)?.max(1);
+            charged =
+                charged.checked_mul(own).and_then(|n| charged.checked_add(n / trunk)).ok_or(Overflow)?;
+            assumptions.push(Cow::Owned(format!(
+                "the draft model's pool has as many tokens; SGLang sizes both as if its {own} layers were as wide as the model's"
+            )));
+        }
         if matches!(kv, Codec::Nvfp4 | Codec::Fp4E2m1) {
             assumptions.push(Cow::Borrowed(
                 "4-bit keys and values: one scale layout and no dequantization workspace, which depend on the attention backends",
             ));
         }
-        let cells = Cells { full, sliding, ratio: options.swa_full_tokens_ratio, page };
+        let cells = Cells { full, charged, sliding, ratio: options.swa_full_tokens_ratio, page };
         let sequences = scenario.sequences.unwrap_or(1);
         Ok(Self { options, rows, cells, slot, window, sequences })
     }
@@ -399,11 +418,11 @@ impl<'a> Plan<'a> {
     }
 
     fn terms(&self, sized: &Sized) -> Vec<Term> {
-        let Cells { full, sliding, ratio, page } = self.cells;
+        let Cells { full, charged, sliding, ratio, page } = self.cells;
         let cell = Term::new("full cell", "bytes of a token in the full layers", full, "bytes", &PADDING);
         let formula = match (self.options.kv_memory_bytes, sized.tokens.sliding) {
             (None, _) => format!("sequences × context in pages of {page}"),
-            (Some(bytes), None) => format!("⌊({bytes} − states) / {full}⌋ in whole pages of {page}"),
+            (Some(bytes), None) => format!("⌊({bytes} − states) / {charged}⌋ in whole pages of {page}"),
             (Some(bytes), Some(_)) => {
                 format!("⌊{bytes} / ({full} + {ratio} × {sliding})⌋ in whole pages of {page}")
             }
@@ -419,6 +438,18 @@ impl<'a> Plan<'a> {
         }
         terms
     }
+}
+
+/// Equal layers, and how many there are.
+fn counted(mixers: Vec<&Mixer>) -> Vec<(&Mixer, u64)> {
+    let mut kinds: Vec<(&Mixer, u64)> = Vec::with_capacity(4);
+    for mixer in mixers {
+        match kinds.iter_mut().find(|(known, _)| *known == mixer) {
+            Some((_, layers)) => *layers += 1,
+            None => kinds.push((mixer, 1)),
+        }
+    }
+    kinds
 }
 
 /// Whether sliding layers have a pool of their own.

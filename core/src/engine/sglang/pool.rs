@@ -9,6 +9,8 @@ use crate::unit::Overflow;
 pub(super) struct Cells {
     /// All layers of the full pool.
     pub full: u64,
+    /// What SGLang counts for those when it divides the memory: a draft's layers are not always what it takes them for.
+    pub charged: u64,
     /// All layers of the sliding pool; 0 where there is none.
     pub sliding: u64,
     /// Sliding tokens per full token.
@@ -29,7 +31,7 @@ impl Cells {
     /// What so many bytes hold.
     pub(super) fn hold(&self, bytes: u64) -> Tokens {
         let paged = |tokens: u64| tokens / self.page * self.page;
-        match (self.full, self.sliding) {
+        match (self.charged, self.sliding) {
             (full, 0) => Tokens { full: paged(bytes.checked_div(full).unwrap_or(0)), sliding: None },
             // No full pool to relate to: the ratio is not applied.
             (0, sliding) => Tokens { full: 0, sliding: Some(paged(bytes / sliding)) },
@@ -130,7 +132,7 @@ mod tests {
     #[test]
     fn gpt_oss_120b_at_half_the_sliding_tokens_is_what_sglang_computes() {
         // Truth row sglang/0818: pool_configurator.py run with 20 GiB.
-        let cells = Cells { full: 18 * 2048, sliding: 18 * 2048, ratio: 0.5, page: 1 };
+        let cells = Cells { full: 18 * 2048, charged: 18 * 2048, sliding: 18 * 2048, ratio: 0.5, page: 1 };
         assert_eq!(cells.hold(21_474_836_480), Tokens { full: 388_361, sliding: Some(194_180) });
     }
 
@@ -144,7 +146,7 @@ mod tests {
     #[test]
     fn the_least_pools_admit_a_request_and_one_page_less_does_not() {
         for (ratio, page) in [(0.8, 1), (0.8, 64), (0.1, 16), (1.0, 1)] {
-            let cells = Cells { full: 1, sliding: 1, ratio, page };
+            let cells = Cells { full: 1, charged: 1, sliding: 1, ratio, page };
             let least = cells.least(4096, 8194).unwrap();
             assert!(least.sliding.unwrap() >= 8194, "{ratio} {page}");
             assert!(share(least.full - page, ratio) / page * page < 8194, "{ratio} {page}");

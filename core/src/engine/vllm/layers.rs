@@ -25,6 +25,8 @@ pub(super) struct Understood {
 
 /// Equal layers that are treated alike.
 struct Sort<'a> {
+    /// Whose layers they are: the model's, or a draft's.
+    setup: &'a Setup<'a>,
     kind: u16,
     mixers: &'a [Mixer],
     dtype: KvCacheDtype,
@@ -37,18 +39,27 @@ struct Sorted<'a> {
     order: Vec<(usize, u16)>,
 }
 
-/// Reads the layers of a model.
+/// Reads the layers of a model, and of a draft model whose cache is in the same pool.
 ///
 /// # Errors
 /// `engine-refuses` where vLLM 0.33.0 has no implementation or no backend, `unsupported` where it is not modelled.
-pub(super) fn understand(setup: &Setup<'_>) -> Result<Understood, PlanError> {
+pub(super) fn understand<'a>(
+    setup: &'a Setup<'a>,
+    draft: Option<&'a Setup<'a>>,
+) -> Result<Understood, PlanError> {
     super::refusals::check(setup)?;
-    let Sorted { sorts, order } = sort(setup)?;
-    let (needs, packed) = needs(setup, &sorts)?;
+    let mut sorted = sort(setup)?;
+    if let Some(draft) = draft {
+        super::refusals::check(draft).map_err(|error| error.within("extras.draft"))?;
+        sorted.add(sort(draft)?, u16::try_from(setup.pp.saturating_sub(1)).unwrap_or(u16::MAX));
+    }
+    let Sorted { sorts, order } = sorted;
+    let (needs, packed) = needs(&sorts)?;
     let blocks = block_size::choose(setup, &needs)?;
     let mut layers: Vec<Layers> = Vec::new();
     let mut specs_of: Vec<Vec<usize>> = Vec::with_capacity(sorts.len());
     for sort in &sorts {
+        let setup = sort.setup;
         let mut specs = Vec::new();
         // Attention registers before the state beside it (Falcon-H1's rows list it first).
         for mixer in sort.mixers {
@@ -81,8 +92,17 @@ pub(super) fn understand(setup: &Setup<'_>) -> Result<Understood, PlanError> {
     Ok(Understood { layers, blocks, packed })
 }
 
+impl<'a> Sorted<'a> {
+    /// The layers of a draft after the model's, all on one stage.
+    fn add(&mut self, draft: Sorted<'a>, stage: u16) {
+        let before = self.sorts.len();
+        self.sorts.extend(draft.sorts);
+        self.order.extend(draft.order.into_iter().map(|(sort, _)| (before + sort, stage)));
+    }
+}
+
 /// The sorts of layer, and each layer's sort and stage. Drafting layers follow on the last stage.
-fn sort<'a>(setup: &Setup<'a>) -> Result<Sorted<'a>, PlanError> {
+fn sort<'a>(setup: &'a Setup<'a>) -> Result<Sorted<'a>, PlanError> {
     let model = setup.model;
     let count = model.layer_count();
     let stages = usize::try_from(setup.pp).map_err(|_| Overflow)?;
@@ -110,7 +130,7 @@ fn sort<'a>(setup: &Setup<'a>) -> Result<Sorted<'a>, PlanError> {
         let known = sorted.sorts.iter().position(|s| s.kind == kind && s.dtype == dtype);
         sorted.order.push((known.unwrap_or(sorted.sorts.len()), stage));
         if known.is_none() {
-            sorted.sorts.push(Sort { kind, mixers: k.mixers(), dtype });
+            sorted.sorts.push(Sort { setup, kind, mixers: k.mixers(), dtype });
         }
     }
     Ok(sorted)
@@ -134,13 +154,14 @@ fn stage_starts(layers: usize, stages: usize) -> Vec<usize> {
 }
 
 /// What the block size depends on, and whether pages are packed.
-fn needs(setup: &Setup<'_>, sorts: &[Sort<'_>]) -> Result<(Needs, bool), PlanError> {
+fn needs(sorts: &[Sort<'_>]) -> Result<(Needs, bool), PlanError> {
     let mut needs = Needs::default();
     let mut packed = false;
     // Checkpoints need every state to have them.
     let mut checkpoint = Some(1u64);
     let widest = Attention::widest(sorts.iter().flat_map(|s| s.mixers));
     for sort in sorts {
+        let setup = sort.setup;
         for mixer in sort.mixers {
             if let Some(state) = state::of(setup, mixer) {
                 let state = state?;

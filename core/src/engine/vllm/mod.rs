@@ -88,7 +88,8 @@ pub struct GroupReport {
 pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Result<Reservation, PlanError> {
     let mut assumptions: Vec<Cow<'static, str>> = Vec::new();
     let setup = Setup::new(options, model, scenario, &mut assumptions)?;
-    let understood = layers::understand(&setup)?;
+    let draft = scenario.draft.as_deref().map(|draft| setup.of_draft(draft, scenario)).transpose()?;
+    let understood = layers::understand(&setup, draft.as_ref())?;
     if understood.layers.is_empty() {
         return Err(PlanError::unsupported(
             "model",
@@ -116,7 +117,13 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
     // The null block is every pool's first.
     let before = prefix.once.checked_add(1).ok_or(Overflow)?;
     let holds = sized.blocks.map(|blocks| blocks.saturating_sub(before) / prefix.each.max(1));
-    note(&setup, &sized, (sequences, holds), &mut assumptions);
+    note(&setup, &sized, (sequences, holds), scenario.draft.is_some(), &mut assumptions);
+    if let Some(draft) = &scenario.draft {
+        assumptions.push(Cow::Owned(format!(
+            "the {} layers of the draft model keep their cache in the model's pool: every block has a page in them too",
+            draft.layer_count()
+        )));
+    }
     let wanted = sequences.checked_mul(prefix.each).and_then(|b| b.checked_add(before)).ok_or(Overflow)?;
     let (total, held, resident) = match sized.blocks {
         None => (wanted, wanted, sequences),
@@ -199,6 +206,7 @@ fn note(
     setup: &Setup<'_>,
     sized: &pool::Sized,
     (sequences, holds): (u64, Option<u64>),
+    drafts: bool,
     assumptions: &mut Vec<Cow<'static, str>>,
 ) {
     let options = setup.options;
@@ -236,7 +244,7 @@ fn note(
             "figures are those of a rank of the first pipeline stage; block counts are the smallest of all stages",
         ));
     }
-    if setup.drafted > 0 && setup.mtp == 0 {
+    if setup.drafted > 0 && setup.mtp == 0 && !drafts {
         assumptions.push(Cow::Borrowed(
             "speculation without draft layers: set mtp to count the cache of multi-token-prediction layers",
         ));

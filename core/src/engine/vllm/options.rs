@@ -146,6 +146,19 @@ impl<'a> Setup<'a> {
         Ok(setup)
     }
 
+    /// The same engine's view of a draft model: cut as the model is, whole on its last stage.
+    pub(super) fn of_draft(&self, draft: &'a ModelSpec, scenario: &Scenario) -> Result<Self, PlanError> {
+        let dtype = draft.dtype().filter(|dtype| *dtype != Codec::F32).unwrap_or(Codec::Bf16);
+        let kv = cache_dtype(self.options, draft, scenario, dtype)?;
+        let setup = Self { model: draft, dtype, kv, pp: 1, mtp: 0, ..*self };
+        if kv.is_turboquant() || self.kv.is_turboquant() {
+            let message = "which layers TurboQuant leaves alone beside a draft model is not modelled";
+            return Err(PlanError::unsupported("engine.kv_cache_dtype", message).with_value(kv.as_str()));
+        }
+        setup.check_ranks()?;
+        Ok(setup)
+    }
+
     /// Whether recurrent states are kept at block boundaries (`mamba_cache_mode` align) or once a request (none).
     pub(super) const fn aligned_states(&self) -> bool {
         self.options.enable_prefix_caching
