@@ -12,6 +12,8 @@
 //!   shader per codec, named after it; with one, a shader per decoder that some codec uses on that side.
 //! - `#import quantize/*`: a template over the kernels of `quantize/` that have a `UNIT`; the kernel's `main` becomes a
 //!   plain function `one` with the same arguments.
+//! - `#import turned/*`: a template over those of `quantize/` that turn vectors in plain f32, in the same way, and with
+//!   `shared/staging_alone` in place of `shared/staging`.
 
 use crate::tables as table_functions;
 use kvplan_core::codec::{Block, Codec, Packing, tables};
@@ -63,6 +65,15 @@ impl Sources {
             let kernels = units.filter_map(|(name, _)| name.strip_prefix("quantize/"));
             let with =
                 |part: &str| (Some(part.to_owned()), text.replace("quantize/*", &format!("quantize/{part}")));
+            return Ok(kernels.map(with).collect());
+        }
+        if text.contains("#import turned/*") {
+            let plain =
+                |text: &&String| text.lines().any(|l| l.starts_with("#import") && l.ends_with("_plain"));
+            let units = self.0.iter().filter(|(_, text)| plain(text));
+            let kernels = units.filter_map(|(name, _)| name.strip_prefix("quantize/"));
+            let with =
+                |part: &str| (Some(part.to_owned()), text.replace("turned/*", &format!("turned/{part}")));
             return Ok(kernels.map(with).collect());
         }
         Ok(match (imports("*.key"), imports("*.value"), imports("* as")) {
@@ -130,6 +141,12 @@ impl Sources {
                     None => table(name, out)?,
                 }
             } else {
+                let turned = part.strip_prefix("turned/").map(|part| format!("quantize/{part}"));
+                if turned.is_some() {
+                    self.inline("#import shared/staging_alone", None, seen, out)?;
+                    seen.insert(("shared/staging".to_owned(), None));
+                }
+                let part = turned.as_deref().unwrap_or(part);
                 let text = self.0.get(part).ok_or_else(|| format!("no `{part}.wgsl` to import"))?;
                 if part.starts_with("quantize/") {
                     let mut kernel = String::new();
@@ -152,9 +169,11 @@ fn called(kernel: &str) -> String {
         out.push_str(&head.map_or_else(
             || line.to_owned(),
             |rest| {
-                let plain = rest
-                    .replace("@builtin(global_invocation_id) ", "")
-                    .replace("@builtin(num_workgroups) ", "");
+                let given =
+                    ["global_invocation_id", "workgroup_id", "num_workgroups", "local_invocation_index"];
+                let plain = given
+                    .iter()
+                    .fold(rest.to_owned(), |rest, name| rest.replace(&format!("@builtin({name}) "), ""));
                 format!("fn one({plain}")
             },
         ));

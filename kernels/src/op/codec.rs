@@ -135,6 +135,11 @@ fn run(units: u64) -> u32 {
     [8, 4, 2].into_iter().find(|run| units / u64::from(*run) >= ENOUGH).unwrap_or(1)
 }
 
+/// A shader's constant, or what stands for one it does not have.
+fn constant(shader: &Shader, name: &str, without: u32) -> u64 {
+    u64::from(shader.constant(name).unwrap_or(without))
+}
+
 impl CodecKernels {
     /// The kernels of a codec.
     #[must_use]
@@ -321,25 +326,24 @@ impl SideKernels {
         let shader = self.quantize;
         self.room(shader, tensor, dst, src)?;
         let rows = self.rows(tensor, beside.span(shader, self.side)?)?;
-        let elements = u64::from(rows.rows) * u64::from(rows.width);
-        // Kernels that go by rows have no unit of elements.
-        let units = shader.constant("UNIT").map_or_else(
-            || u64::from(rows.rows).div_ceil(u64::from(rows.rows_per_unit)),
-            |unit| elements.div_ceil(u64::from(unit)),
-        );
-        // Several invocations may share a unit.
-        let lanes = u64::from(shader.constant("LANES").unwrap_or(1));
         let mut launches = Vec::new();
-        if rows.rows > 0 {
-            let launch =
-                |shader| Dispatch::new(shader).params(rows.bytes()).buffers([src, beside.or(src), dst]);
+        for shader in [Some(shader), self.then].into_iter().flatten().filter(|_| rows.rows > 0) {
+            // A format that fills rows up has as many elements more.
+            let width = u64::from(rows.width).next_multiple_of(constant(shader, "PADDED", 1));
+            let elements = u64::from(rows.rows) * width;
+            // Kernels that go by rows have no unit of elements.
+            let units = match shader.constant("UNIT").or(shader.constant("BLOCK")) {
+                Some(unit) => elements.div_ceil(u64::from(unit)),
+                None => u64::from(rows.rows.div_ceil(rows.rows_per_unit)),
+            };
             let run = if shader.overrides.contains(&"RUN") { run(units) } else { 1 };
-            let encode = launch(shader).invocations(units.div_ceil(u64::from(run)).saturating_mul(lanes));
-            launches.push(if run > 1 { encode.constant("RUN", run) } else { encode });
-            launches.extend(self.then.map(|then| {
-                let block = u64::from(then.constant("BLOCK").unwrap_or(1));
-                launch(then).invocations(elements.div_ceil(block))
-            }));
+            // Several invocations may share a unit.
+            let lanes = constant(shader, "LANES", 1);
+            let launch = Dispatch::new(shader)
+                .params(rows.bytes())
+                .buffers([src, beside.or(src), dst])
+                .invocations(units.div_ceil(u64::from(run)).saturating_mul(lanes));
+            launches.push(if run > 1 { launch.constant("RUN", run) } else { launch });
         }
         if let Some(window) = self.window(tensor)? {
             let shader = &shader::quantize::WINDOW;

@@ -97,9 +97,9 @@ pub static CODECS: &[CodecKernels] = &[
     codec!(Q4_0 Q4_0: (Q4_0 q4_0, Q4_0, Domain::Plain, Widths::Any)),
     codec!(Iq4Nl IQ4_NL: (IQ4_NL iq4_nl, IQ4_NL, Domain::Plain, Widths::Any, then IQ4_NL_REPEAT)),
     codec!(Mxfp4 MXFP4: (MXFP4 mxfp4, MXFP4, Domain::Plain, Widths::Any)),
-    codec!(Turbo4_0 TURBO4_0: (TURBO4_0 turbo4_0, TURBO4_0, TURBO, PADDED)),
-    codec!(Turbo3_0 TURBO3_0: (TURBO3_0 turbo3_0, TURBO3_0, TURBO, PADDED)),
-    codec!(Turbo2_0 TURBO2_0: (TURBO2_0 turbo2_0, TURBO2_0, TURBO, PADDED)),
+    codec!(Turbo4_0 TURBO4_0: (TURBO4_0 turbo4_0, TURBO4_0, TURBO, PADDED, then TURBO4_0_EXACT)),
+    codec!(Turbo3_0 TURBO3_0: (TURBO3_0 turbo3_0, TURBO3_0, TURBO, PADDED, then TURBO3_0_EXACT)),
+    codec!(Turbo2_0 TURBO2_0: (TURBO2_0 turbo2_0, TURBO2_0, TURBO, PADDED, then TURBO2_0_EXACT)),
     codec!(Nvfp4 NVFP4: (NVFP4 nvfp4, NVFP4, Domain::Plain, Widths::Any)),
     codec!(Int8PerTokenHead INT8_PER_TOKEN_HEAD: (INT8_PER_TOKEN_HEAD int8_per_token_head, INT8_PER_TOKEN_HEAD, Domain::Plain, Widths::Any)),
     codec!(Fp8PerTokenHead FP8_PER_TOKEN_HEAD: (FP8_PER_TOKEN_HEAD fp8_per_token_head, FP8_PER_TOKEN_HEAD, Domain::Plain, Widths::Any)),
@@ -108,13 +108,13 @@ pub static CODECS: &[CodecKernels] = &[
         key (FP8_E4M3 fp8_e4m3, FP8_E4M3, Domain::Plain, POWER_OF_TWO)
         value (TURBOQUANT_V4 turboquant_v4, TURBOQUANT_V4, Domain::Plain, POWER_OF_TWO)),
     codec!(Turboquant4bitNc TURBOQUANT_4BIT_NC:
-        key (TURBOQUANT_K4 turboquant_k4, TURBOQUANT_K4, VLLM, POWER_OF_TWO)
+        key (TURBOQUANT_K4 turboquant_k4, TURBOQUANT_K4, VLLM, POWER_OF_TWO, then TURBOQUANT_K4_EXACT)
         value (TURBOQUANT_V4 turboquant_v4, TURBOQUANT_V4, Domain::Plain, POWER_OF_TWO)),
     codec!(TurboquantK3v4Nc TURBOQUANT_K3V4_NC:
-        key (TURBOQUANT_K3 turboquant_k3, TURBOQUANT_K3, VLLM, POWER_OF_TWO)
+        key (TURBOQUANT_K3 turboquant_k3, TURBOQUANT_K3, VLLM, POWER_OF_TWO, then TURBOQUANT_K3_EXACT)
         value (TURBOQUANT_V4 turboquant_v4, TURBOQUANT_V4, Domain::Plain, POWER_OF_TWO)),
     codec!(Turboquant3bitNc TURBOQUANT_3BIT_NC:
-        key (TURBOQUANT_K3 turboquant_k3, TURBOQUANT_K3, VLLM, POWER_OF_TWO)
+        key (TURBOQUANT_K3 turboquant_k3, TURBOQUANT_K3, VLLM, POWER_OF_TWO, then TURBOQUANT_K3_EXACT)
         value (TURBOQUANT_V3 turboquant_v3, TURBOQUANT_V3, Domain::Plain, POWER_OF_TWO)),
     codec!(Kivi2 KIVI2:
         key (KIVI2_KEY kivi2_key, KIVI2_KEY, Domain::Plain, UP_TO_512)
@@ -123,9 +123,9 @@ pub static CODECS: &[CodecKernels] = &[
         key (KIVI4_KEY kivi4_key, KIVI4_KEY, Domain::Plain, UP_TO_512)
         value (KIVI4_VALUE kivi4_value, KIVI4_VALUE, Domain::Plain, UP_TO_512)),
     codec!(TurboquantMse2 TURBOQUANT_MSE_2:
-        (TURBOQUANT_MSE_2 turboquant_mse_2, TURBOQUANT_MSE_2, SIGNED, POWER_OF_TWO)),
+        (TURBOQUANT_MSE_2 turboquant_mse_2, TURBOQUANT_MSE_2, SIGNED, POWER_OF_TWO, then TURBOQUANT_MSE_2_EXACT)),
     codec!(TurboquantMse3 TURBOQUANT_MSE_3:
-        (TURBOQUANT_MSE_3 turboquant_mse_3, TURBOQUANT_MSE_3, SIGNED, POWER_OF_TWO)),
+        (TURBOQUANT_MSE_3 turboquant_mse_3, TURBOQUANT_MSE_3, SIGNED, POWER_OF_TWO, then TURBOQUANT_MSE_3_EXACT)),
     codec!(TurboquantMse4 TURBOQUANT_MSE_4:
-        (TURBOQUANT_MSE_4 turboquant_mse_4, TURBOQUANT_MSE_4, SIGNED, POWER_OF_TWO)),
+        (TURBOQUANT_MSE_4 turboquant_mse_4, TURBOQUANT_MSE_4, SIGNED, POWER_OF_TWO, then TURBOQUANT_MSE_4_EXACT)),
 ];

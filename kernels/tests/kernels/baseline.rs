@@ -23,7 +23,7 @@ const TENSOR: Tensor = Tensor { tokens: 70, heads: 2, head_dim: 64 };
 #[test]
 #[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
 fn a_row_to_an_invocation_encodes_and_decodes_the_same_bytes() {
-    let mut compared = 0;
+    let (mut compared, mut turned) = (0, 0);
     for side in CODECS.iter().flat_map(CodecKernels::sides) {
         // Tokens enough for a packed group before KIVI's window, and the width that every kernel decodes.
         let tensor = Tensor { tokens: 170, heads: 2, head_dim: 128 };
@@ -40,6 +40,15 @@ fn a_row_to_an_invocation_encodes_and_decodes_the_same_bytes() {
             assert!(read(&again) == read(&packed), "{}", shader.name);
             compared += 1;
         }
+        if let Some(shader) = baseline("turned", side.quantize) {
+            let launch = |shader| Dispatch::new(shader).params(rows.bytes()).buffers([&src, &src, &again]);
+            let pairs = launch(shader).invocations(tensor.elements().div_ceil(256));
+            let encode = side.quantize(tensor, &src, Beside::NOTHING, &again).unwrap();
+            let launches: Vec<_> = [pairs].into_iter().chain(encode.into_iter().skip(1)).collect();
+            block_on(gpu().run(&launches)).unwrap();
+            assert!(read(&again) == read(&packed), "{}", shader.name);
+            turned += 1;
+        }
         let shader = baseline("dequantize", side.dequantize).unwrap();
         let (want, got) = (fresh(src.bytes()), fresh(src.bytes()));
         block_on(gpu().run(&[side.dequantize(tensor, &packed, Beside::NOTHING, &want).unwrap()])).unwrap();
@@ -48,8 +57,9 @@ fn a_row_to_an_invocation_encodes_and_decodes_the_same_bytes() {
         block_on(gpu().run(&[launch.invocations(u64::from(tensor.tokens * tensor.heads))])).unwrap();
         assert!(read(&got) == read(&want), "{}", shader.name);
     }
-    // Both sides of f16, bf16, fp8_e4m3, q8_0 and q4_0 at least.
+    // Both sides of f16, bf16, fp8_e4m3, q8_0 and q4_0 at least; of three turbo and three MSE types, and three kinds of keys.
     assert!(compared >= 10, "{compared}");
+    assert_eq!(turned, 15);
 }
 
 #[test]

@@ -1,14 +1,4 @@
-// turbo2_0: four codes to a byte.
+// turbo2_0, in plain f32; quantize/turbo2_0_exact follows.
 
-#import layout/turbo2_0
-#import table/turbo_levels_2 as level
-#import table/turbo_cuts_2 as cut
-
-const TURBO_BITS: u32 = 2u;
-const TURBO_BYTES: u32 = TURBO2_0_BYTES;
-
-fn put(block: u32, i: u32, code: u32) {
-    staged_put(block + TURBO2_0_QS * 8u + i * 2u, code, 2u);
-}
-
-#import shared/turbo
+#import shared/turbo2_0
+#import shared/turbo_plain

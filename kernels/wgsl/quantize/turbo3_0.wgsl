@@ -1,15 +1,4 @@
-// turbo3_0: the low two bits of four codes to a byte, then the high bits of eight.
+// turbo3_0, in plain f32; quantize/turbo3_0_exact follows.
 
-#import layout/turbo3_0
-#import table/turbo_levels_3 as level
-#import table/turbo_cuts_3 as cut
-
-const TURBO_BITS: u32 = 3u;
-const TURBO_BYTES: u32 = TURBO3_0_BYTES;
-
-fn put(block: u32, i: u32, code: u32) {
-    staged_put(block + TURBO3_0_QS * 8u + i * 2u, code & 3u, 2u);
-    staged_put(block + TURBO3_0_SIGNS * 8u + i, code >> 2u, 1u);
-}
-
-#import shared/turbo
+#import shared/turbo3_0
+#import shared/turbo_plain

@@ -1,9 +1,4 @@
-// Keys of vLLM's TurboQuant at 3 bits: index of its own codebook after the plain Hadamard transform, norm in f16.
+// turboquant_k3, in plain f32; quantize/turboquant_k3_exact follows.
 
-#import shared/vllm_key
-#import table/vllm_levels_3_at_64 as even_level
-#import table/vllm_levels_3_at_128 as odd_level
-
-const BOOK_BITS: u32 = 3u;
-
-#import shared/codebook
+#import shared/turboquant_k3
+#import shared/book_plain

@@ -1,9 +1,4 @@
-// TurboQuant (MSE), 2 bits: Lloyd–Max levels of N(0, 1)/√n, the rotation that this project takes where a format leaves it
-// open.
+// turboquant_mse_2, in plain f32; quantize/turboquant_mse_2_exact follows.
 
-#import shared/lloyd_max
-#import table/lloyd_max_2 as normal_level
-
-const BOOK_BITS: u32 = 2u;
-
-#import shared/codebook
+#import shared/turboquant_mse_2
+#import shared/book_plain

@@ -1,9 +1,4 @@
-// TurboQuant (MSE), 3 bits: Lloyd–Max levels of N(0, 1)/√n, the rotation that this project takes where a format leaves it
-// open.
+// turboquant_mse_3, in plain f32; quantize/turboquant_mse_3_exact follows.
 
-#import shared/lloyd_max
-#import table/lloyd_max_3 as normal_level
-
-const BOOK_BITS: u32 = 3u;
-
-#import shared/codebook
+#import shared/turboquant_mse_3
+#import shared/book_plain

@@ -1,9 +1,4 @@
-// TurboQuant (MSE), 4 bits: Lloyd–Max levels of N(0, 1)/√n, the rotation that this project takes where a format leaves it
-// open.
+// turboquant_mse_4, in plain f32; quantize/turboquant_mse_4_exact follows.
 
-#import shared/lloyd_max
-#import table/lloyd_max_4 as normal_level
-
-const BOOK_BITS: u32 = 4u;
-
-#import shared/codebook
+#import shared/turboquant_mse_4
+#import shared/book_plain

@@ -4,6 +4,8 @@
 #import shared/direction
 
 const BOOK_UP: bool = false;
+const BOOK_SIGNED: bool = true;
+const BOOK_ADDED: f32 = 0.0f;
 
 fn book_level(i: u32, n: u32) -> u32 {
     return exact_mul(normal_level(i), bitcast<u32>(inverse_root(n)));

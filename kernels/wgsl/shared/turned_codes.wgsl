@@ -25,3 +25,21 @@ fn turned_codes(lane: u32, n: u32, bits: u32) -> u32 {
     }
     return norm;
 }
+
+// The same on integers only.
+fn turned_exactly(lane: u32, n: u32, bits: u32) -> u32 {
+    for (var i = lane; i < n; i += TURN_LANES) {
+        turn_bits[i] = turn_given[i];
+    }
+    workgroupBarrier();
+    let norm = turn_norm(lane, n, true);
+    for (var i = lane; i < n; i += TURN_LANES) {
+        turn_bits[i] = direction(turn_given[i], norm, true);
+    }
+    rotate(lane, n, true);
+    for (var i = lane; i < n; i += TURN_LANES) {
+        turn_codes[i] = turn_code(turn_bits[i], bits);
+    }
+    workgroupBarrier();
+    return norm;
+}

@@ -2,6 +2,8 @@
 // of the codebooks solved at 64 and at 128 elements; other powers of two scale exactly with powers of four.
 
 const BOOK_UP: bool = true;
+const BOOK_SIGNED: bool = false;
+const BOOK_ADDED: f32 = 1e-8f;
 
 fn book_level(i: u32, n: u32) -> u32 {
     let odd = (firstTrailingBit(n) & 1u) == 1u;

@@ -1,0 +1,7 @@
+// TurboQuant (MSE), 4 bits: Lloyd–Max levels of N(0, 1)/√n, the rotation that this project takes where a format leaves it
+// open.
+
+#import shared/lloyd_max
+#import table/lloyd_max_4 as normal_level
+
+const BOOK_BITS: u32 = 4u;
