@@ -14,7 +14,6 @@ use crate::error::{ErrorKind, PlanError};
 use crate::plan::{Request, WeightsRequest, plan};
 use form_urlencoded::Serializer;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 use std::str::FromStr;
 
 /// The form written here; a line of a later one is refused.
@@ -208,19 +207,13 @@ fn flatten(path: &str, value: &Value, line: &mut Serializer<'_, String>) {
     }
 }
 
-/// The line's fields as a tree.
+/// The line's fields as a tree: a value is its text, a group an object.
 #[derive(Debug, Default)]
-struct Fields(BTreeMap<String, Node>);
-
-#[derive(Debug)]
-enum Node {
-    Leaf(String),
-    Branch(BTreeMap<String, Self>),
-}
+struct Fields(Map<String, Value>);
 
 impl Fields {
     fn parse(text: &str) -> Result<Self, PlanError> {
-        let mut root = BTreeMap::new();
+        let mut root = Map::new();
         for (path, value) in form_urlencoded::parse(text.as_bytes()) {
             let twice =
                 || PlanError::invalid(format!("state.{path}"), "given twice, or both a value and a group");
@@ -230,13 +223,10 @@ impl Fields {
                 if depth == DEEPEST {
                     return Err(PlanError::invalid(format!("state.{path}"), "nested too deeply"));
                 }
-                let node = at.entry(group.to_owned()).or_insert_with(|| Node::Branch(BTreeMap::new()));
-                at = match node {
-                    Node::Branch(fields) => fields,
-                    Node::Leaf(_) => return Err(twice()),
-                };
+                let node = at.entry(group).or_insert_with(|| Value::Object(Map::new()));
+                at = node.as_object_mut().ok_or_else(twice)?;
             }
-            if at.insert(name.to_owned(), Node::Leaf(value.into_owned())).is_some() {
+            if at.insert(name.to_owned(), Value::String(value.into_owned())).is_some() {
                 return Err(twice());
             }
         }
@@ -253,11 +243,9 @@ impl Fields {
             )
             .with_value(value)
         };
-        match self.0.remove(name) {
-            None => Ok(None),
-            Some(Node::Leaf(text)) => text.parse().map(Some).map_err(|_| invalid(&text)),
-            Some(Node::Branch(_)) => Err(invalid("a group")),
-        }
+        let Some(value) = self.0.remove(name) else { return Ok(None) };
+        let text = value.as_str().ok_or_else(|| invalid("a group"))?;
+        text.parse().map(Some).map_err(|_| invalid(text))
     }
 
     fn branch(&mut self, name: &str) -> Option<Value> {
@@ -265,28 +253,29 @@ impl Fields {
     }
 
     fn rest(self) -> Value {
-        value_of(Node::Branch(self.0))
+        value_of(Value::Object(self.0))
     }
 }
 
-fn value_of(node: Node) -> Value {
+/// What a part of the tree says: a text that reads as JSON is that, a group of numbers a list.
+fn value_of(node: Value) -> Value {
     match node {
-        Node::Leaf(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
-        Node::Branch(fields)
+        Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        Value::Object(fields)
             if (0..fields.len()).all(|at| fields.contains_key(&at.to_string())) && !fields.is_empty() =>
         {
             // In numeric order, which is not the order of the names.
-            let mut items: Vec<(usize, Node)> =
+            let mut items: Vec<(usize, Value)> =
                 fields.into_iter().filter_map(|(at, node)| at.parse().ok().map(|at| (at, node))).collect();
             crate::order::by_key(&mut items, |(at, _)| *at);
             Value::Array(items.into_iter().map(|(_, node)| value_of(node)).collect())
         }
-        Node::Branch(fields) => {
-            let mut object = Map::new();
-            for (name, node) in fields {
-                object.insert(name, value_of(node));
+        Value::Object(mut fields) => {
+            for value in fields.values_mut() {
+                *value = value_of(value.take());
             }
-            Value::Object(object)
+            Value::Object(fields)
         }
+        plain @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) => plain,
     }
 }

@@ -22,11 +22,11 @@ pub use format::{FileType, Float, Packing, WeightFormat};
 
 use crate::error::PlanError;
 use crate::explain::Basis;
+use crate::order;
 use crate::spec::shape::{ROPE_TABLE, Shape, Tensors, is_routed};
 use crate::spec::{Mixer, ModelSpec};
 use crate::unit::{Bytes, Overflow};
 use serde::{Serialize, Serializer};
-use std::collections::BTreeMap;
 
 /// Where weights sit in the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,7 +160,7 @@ impl Weights {
     /// [`Overflow`] past 64 bits.
     pub fn layers(&self) -> Result<Vec<LayerBytes>, Overflow> {
         let layers = self.blocks(|place| if let Place::Layer(i) = place { Some(i) } else { None })?;
-        Ok(layers.into_values().collect())
+        Ok(layers.into_iter().map(|(_, layer)| layer).collect())
     }
 
     /// Every prediction layer in order, experts apart.
@@ -183,11 +183,12 @@ impl Weights {
         Ok(layers)
     }
 
-    fn blocks(&self, of: impl Fn(Place) -> Option<u64>) -> Result<BTreeMap<u64, LayerBytes>, Overflow> {
-        let mut layers: BTreeMap<u64, LayerBytes> = BTreeMap::new();
+    /// By index, in order.
+    fn blocks(&self, of: impl Fn(Place) -> Option<u64>) -> Result<Vec<(u64, LayerBytes)>, Overflow> {
+        let mut layers = Vec::new();
         for line in &self.lines {
             let Some(index) = of(line.place) else { continue };
-            let layer = layers.entry(index).or_default();
+            let layer: &mut LayerBytes = order::slot(&mut layers, index);
             let slot =
                 if line.component == Component::Experts { &mut layer.experts } else { &mut layer.rest };
             *slot = slot.plus(line.bytes)?;
@@ -295,7 +296,8 @@ struct Walk<'a> {
     format: WeightFormat,
     model: mixture::Model,
     seen: mixture::Seen,
-    sums: BTreeMap<(Place, Component), (Bytes, Bytes)>,
+    /// By place and component, in their order.
+    sums: Vec<((Place, Component), (Bytes, Bytes))>,
 }
 
 impl<'a> Walk<'a> {
@@ -323,7 +325,7 @@ impl<'a> Walk<'a> {
                 falcon: model.llama_cpp_arch() == Some("falcon"),
             },
             seen: mixture::Seen::default(),
-            sums: BTreeMap::new(),
+            sums: Vec::new(),
         }
     }
 
@@ -341,7 +343,7 @@ impl<'a> Walk<'a> {
                 }
             };
             let active = self.active(component, name, dims, bytes)?;
-            let slot = self.sums.entry((place, component)).or_default();
+            let slot = order::slot(&mut self.sums, (place, component));
             *slot = (slot.0.plus(bytes)?, slot.1.plus(active)?);
         }
         Ok(())
