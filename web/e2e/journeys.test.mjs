@@ -40,6 +40,17 @@ test("a pasted log stands beside the plan, figure by figure", async () => {
   });
 });
 
+test("a pasted log that names no model stands beside the model that is set, and says so", async () => {
+  await withPage({ line: "v=1&model=gpt-oss-120b&context=8192&engine.name=llama.cpp" }, async ({ page, complaints }) => {
+    await paste(page, await log("llama.cpp-gpt-oss-120b.log"));
+    const received = page.locator(".received");
+    await received.waitFor();
+    assert.match(await received.textContent(), /it does not name its model: beside it stands the one that is set/);
+    assert.equal(await page.inputValue("#in-model"), "gpt-oss-120b");
+    assert.deepEqual(complaints, []);
+  });
+});
+
 test("codecs at equal stored bytes are told apart by their measured error", async () => {
   await withPage({}, async ({ page, plan }) => {
     await page.click("text=Research");

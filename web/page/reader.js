@@ -8,13 +8,13 @@ const load = async (catalogue) => {
   return module;
 };
 
-/** What asks the module what a text or a file is, or for a plan's file (`ask`: "text", "file", "plan"). */
+/** What asks the module what a text or a file is beside the model that is set, or for a plan's file (`ask`: "text", "file", "plan"). */
 export const readerWith = (catalogue) => {
   let loaded;
-  return async (ask, given) => {
+  return async (ask, given, set) => {
     loaded ??= load(catalogue);
     try {
-      return (await loaded)[ask](given);
+      return (await loaded)[ask](given, set);
     } catch (error) {
       loaded = undefined;
       throw error;

@@ -3,7 +3,7 @@
 
 use js_sys::{Function, Promise};
 use kvplan_core::error::PlanError;
-use kvplan_core::plan::Request;
+use kvplan_core::plan::{ModelRef, Request};
 use kvplan_core::planner::link;
 use kvplan_core::read;
 use kvplan_core::spec::foreign;
@@ -25,14 +25,14 @@ pub(crate) fn ask_by(read: Function) {
     });
 }
 
-/// What a text is.
-pub(crate) async fn text(text: &str) -> Result<Taken, PlanError> {
-    taken("text", &JsValue::from_str(text)).await
+/// What a text is, where a model is set.
+pub(crate) async fn text(text: &str, set: &ModelRef) -> Result<Taken, PlanError> {
+    taken("text", &JsValue::from_str(text), set).await
 }
 
-/// What a file is.
-pub(crate) async fn file(file: &File) -> Result<Taken, PlanError> {
-    taken("file", file).await
+/// What a file is, where a model is set.
+pub(crate) async fn file(file: &File, set: &ModelRef) -> Result<Taken, PlanError> {
+    taken("file", file, set).await
 }
 
 /// Has the models of a state understood that this module cannot import, so that the state can be opened. What cannot be
@@ -40,25 +40,31 @@ pub(crate) async fn file(file: &File) -> Result<Taken, PlanError> {
 pub(crate) async fn prepare(line: &str) {
     let Ok(opened) = link::read(line) else { return };
     if foreign_models_of(&opened.state).any(|model| foreign::learned(model).is_none()) {
-        let _said_by_the_plan = text(line).await;
+        let _said_by_the_plan = text(line, &opened.state.request.model).await;
     }
 }
 
 /// A request with its plan, as a file.
 pub(crate) async fn plan(request: &Request) -> Result<String, PlanError> {
-    let request = serde_json::to_value(request).map_err(|error| PlanError::invalid("", error.to_string()))?;
-    asked("plan", &JsValue::from_str(&request.to_string())).await
+    let request = json(serde_json::to_value(request))?;
+    asked("plan", &request, &JsValue::UNDEFINED).await
 }
 
-async fn taken(ask: &str, given: &JsValue) -> Result<Taken, PlanError> {
-    let answer = understood(&asked(ask, given).await?)?;
+fn json(written: serde_json::Result<Value>) -> Result<JsValue, PlanError> {
+    let value = written.map_err(|error| PlanError::invalid("", error.to_string()))?;
+    Ok(JsValue::from_str(&value.to_string()))
+}
+
+async fn taken(ask: &str, given: &JsValue, set: &ModelRef) -> Result<Taken, PlanError> {
+    let set = json(serde_json::to_value(set))?;
+    let answer = understood(&asked(ask, given, &set).await?)?;
     for model in answer.models {
         foreign::learn(model);
     }
     Ok(answer.taken)
 }
 
-async fn asked(ask: &str, given: &JsValue) -> Result<String, PlanError> {
+async fn asked(ask: &str, given: &JsValue, set: &JsValue) -> Result<String, PlanError> {
     let unread = |_| {
         let message = "the part of the page that this takes could not be loaded or failed: check the network, then \
                        try again";
@@ -66,7 +72,7 @@ async fn asked(ask: &str, given: &JsValue) -> Result<String, PlanError> {
     };
     let asked = READ.with(|cell| {
         let read = cell.get().ok_or(JsValue::NULL)?;
-        read.call2(&JsValue::NULL, &JsValue::from_str(ask), given)
+        read.call3(&JsValue::NULL, &JsValue::from_str(ask), given, set)
     });
     let answer = JsFuture::from(Promise::resolve(&asked.map_err(unread)?)).await.map_err(unread)?;
     Ok(answer.as_string().unwrap_or_default())

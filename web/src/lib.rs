@@ -30,8 +30,8 @@ mod store;
 mod theme;
 
 /// Puts the planner into the page's `#planner`. `catalogue` is the text of the models and devices; `read` is asked what a
-/// text or a file is: `read("text", string)` and `read("file", File)` promise the answer of the module
-/// `kvplan-web-intake`.
+/// text or a file is beside the model that is set: `read("text", string, model)` and `read("file", File, model)` promise the
+/// answer of the module `kvplan-web-intake`.
 ///
 /// # Errors
 /// A catalogue that is none.

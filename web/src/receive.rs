@@ -3,7 +3,7 @@
 use crate::intake;
 use crate::store::{Store, said};
 use kvplan_core::error::PlanError;
-use kvplan_core::plan::{Request, WeightsRequest};
+use kvplan_core::plan::{ModelRef, Request, WeightsRequest};
 use kvplan_core::planner::view::text::grouped;
 use kvplan_core::planner::{Action, Field, link};
 use kvplan_web_intake::answer::{Command, Log, Taken};
@@ -34,13 +34,20 @@ impl Inbox {
     /// Takes a text.
     pub(crate) fn text(self, text: String) {
         self.store.notice.set(Some("Reading what was pasted.".to_owned()));
-        leptos::task::spawn_local(async move { self.take(intake::text(&text).await) });
+        let set = self.model();
+        leptos::task::spawn_local(async move { self.take(intake::text(&text, &set).await) });
     }
 
     /// Takes a file.
     pub(crate) fn file(self, file: File) {
         self.store.notice.set(Some(format!("Reading {}.", file.name())));
-        leptos::task::spawn_local(async move { self.take(intake::file(&file).await) });
+        let set = self.model();
+        leptos::task::spawn_local(async move { self.take(intake::file(&file, &set).await) });
+    }
+
+    /// The model that is set: a log that names none stands beside its plan.
+    fn model(self) -> ModelRef {
+        self.store.request.with_untracked(|request| request.model.clone())
     }
 
     fn take(self, taken: Result<Taken, PlanError>) {

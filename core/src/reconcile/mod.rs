@@ -110,6 +110,31 @@ pub fn reconcile(text: &str, given: &Given<'_>) -> Result<Reconciliation, PlanEr
     })
 }
 
+/// [`reconcile`], for who has the model `set`: a log that names no catalogued model is set beside a plan of that one, and
+/// a note says so. `None` for text that is no log.
+#[must_use]
+pub fn reconcile_beside(text: &str, set: &ModelRef) -> Option<Result<Reconciliation, PlanError>> {
+    let error = match reconcile(text, &Given::default()) {
+        Ok(found) => return Some(Ok(found)),
+        Err(error) if error.field == "model" => error,
+        Err(_) => return None,
+    };
+    let beside = || {
+        let model = resolve_model(set)?;
+        let mut found = reconcile(text, &Given { model: Some(&model), ..Given::default() })?;
+        let whose = match error.value.as_str() {
+            Some(name) => format!("its model, {name}, is not catalogued"),
+            None => "it does not name its model".to_owned(),
+        };
+        found
+            .notes
+            .insert(0, format!("{whose}: beside it stands the one that is set, {}", found.model).into());
+        found.request.model = set.clone();
+        Ok(found)
+    };
+    Some(beside())
+}
+
 /// The model: as given, else the first of the names that is catalogued.
 fn model_of(given: &Given<'_>, names: &[&str]) -> Result<Cow<'static, ModelSpec>, PlanError> {
     if let Some(model) = given.model {

@@ -6,7 +6,7 @@ use kvplan_core::error::PlanError;
 use kvplan_core::launch::{Reading, named_model, read};
 use kvplan_core::plan::{ModelRef, Request, WeightsRequest, plan, resolve_model};
 use kvplan_core::planner::{Action, State, link};
-use kvplan_core::reconcile::{Given, Reconciliation, Verdict, reconcile};
+use kvplan_core::reconcile::{Reconciliation, Verdict, reconcile_beside};
 use kvplan_core::spec::ModelSpec;
 use kvplan_core::unit::{Binary, parse_bytes, parse_tokens};
 use kvplan_core::weights::WeightFormat;
@@ -110,25 +110,9 @@ pub(crate) fn understood(text: &str, set: &Request) -> Result<Opened, PlanError>
     if let Ok(n) = parse_bytes(trimmed) {
         return Ok(Opened { then: Then::Set(n.get()), said: None, page: None });
     }
-    match reconcile(text, &Given::default()) {
-        Ok(found) => return Ok(of_log(&found, set)),
-        // A log whose model is not catalogued is one of the model that is set.
-        Err(error) if error.field == "model" => {
-            let model = resolve_model(&set.model)?;
-            let given = Given { model: Some(&model), ..Given::default() };
-            let found = reconcile(text, &given)?;
-            let mut opened = of_log(&found, set);
-            if let Some(page) = &mut opened.page {
-                let whose = match error.value.as_str() {
-                    Some(name) => format!("its model, {name}, is not catalogued"),
-                    None => "it does not name its model".to_owned(),
-                };
-                page.lines
-                    .insert(1, format!("{whose}: beside it stands the one that is set, {}", found.model));
-            }
-            return Ok(opened);
-        }
-        Err(_) => {}
+    // A log whose model is not catalogued is one of the model that is set.
+    if let Some(found) = reconcile_beside(text, &set.model) {
+        return Ok(of_log(&found?, set));
     }
     match read(text) {
         Ok(reading) => Ok(of_command(reading, set)),

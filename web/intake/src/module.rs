@@ -5,8 +5,10 @@ use crate::read::{self, Step};
 use crate::write;
 use js_sys::Uint8Array;
 use kvplan_core::error::PlanError;
+use kvplan_core::plan::ModelRef;
 use kvplan_core::planner::view::text::grouped;
 use kvplan_core::spec::source::Prefix;
+use serde_json::Value;
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
@@ -24,22 +26,22 @@ pub fn open(catalogue: String) -> Result<(), JsError> {
     Ok(kvplan_core::spec::catalog::give(catalogue)?)
 }
 
-/// What a text is: an [`Answered`], as JSON.
+/// What a text is, for a page that has the model `set` (as JSON): an [`Answered`], as JSON.
 ///
 /// # Errors
-/// An answer that cannot be written.
+/// A model that is none, an answer that cannot be written.
 #[wasm_bindgen]
-pub fn text(text: &str) -> Result<String, JsError> {
-    written(&read::answered(read::text(text)))
+pub fn text(text: &str, set: &str) -> Result<String, JsError> {
+    written(&read::answered(read::text(text, &model(set)?)))
 }
 
-/// What a file is: an [`Answered`], as JSON.
+/// What a file is, for a page that has the model `set` (as JSON): an [`Answered`], as JSON.
 ///
 /// # Errors
-/// An answer that cannot be written.
+/// A model that is none, an answer that cannot be written.
 #[wasm_bindgen]
-pub async fn file(file: web_sys::File) -> Result<String, JsError> {
-    written(&beginnings(&file).await)
+pub async fn file(file: web_sys::File, set: String) -> Result<String, JsError> {
+    written(&beginnings(&file, &model(&set)?).await)
 }
 
 /// A request (as JSON) with its plan, as a file for people and scripts.
@@ -51,17 +53,22 @@ pub fn plan(request: &str) -> Result<String, JsError> {
     Ok(write::plan(request)?)
 }
 
+fn model(set: &str) -> Result<ModelRef, JsError> {
+    let value: Value = serde_json::from_str(set)?;
+    Ok(kvplan_core::read::value("model", &value)?)
+}
+
 fn written(answered: &Answered) -> Result<String, JsError> {
     Ok(serde_json::to_string(answered)?)
 }
 
 /// Reads a longer and longer beginning until it is enough.
-async fn beginnings(file: &web_sys::File) -> Answered {
+async fn beginnings(file: &web_sys::File, set: &ModelRef) -> Answered {
     let file_len = whole(file.size());
     let mut want = FIRST.min(file_len);
     loop {
         let bytes = beginning(file, want).await?;
-        match read::file(&file.name(), Prefix { bytes: &bytes, file_len }) {
+        match read::file(&file.name(), Prefix { bytes: &bytes, file_len }, set) {
             Step::Done(done) => return read::answered(*done),
             Step::More(need) => {
                 let next = need.max(want.saturating_mul(2)).min(file_len);

@@ -8,7 +8,7 @@ use kvplan_core::error::PlanError;
 use kvplan_core::launch::{self, Reading};
 use kvplan_core::plan::{ModelRef, Request};
 use kvplan_core::planner::link;
-use kvplan_core::reconcile::{Given, Reconciliation, Verdict, reconcile};
+use kvplan_core::reconcile::{Reconciliation, Verdict, reconcile_beside};
 use kvplan_core::spec::foreign::{self, Understood};
 use kvplan_core::spec::gguf::{self, Fault};
 use kvplan_core::spec::safetensors::{self, SafetensorsError};
@@ -39,11 +39,11 @@ fn understood<'a>(models: impl Iterator<Item = &'a ModelRef>) -> Vec<Understood>
     models.filter_map(foreign::understand).collect()
 }
 
-/// What pasted text, or a text file, is.
+/// What pasted text, or a text file, is, for who has the model `set`.
 ///
 /// # Errors
 /// `invalid` for text that is none of what is taken, and whatever is wrong with what it is.
-pub fn text(text: &str) -> Result<Taken, PlanError> {
+pub fn text(text: &str, set: &ModelRef) -> Result<Taken, PlanError> {
     let trimmed = text.trim();
     if trimmed.starts_with('{') {
         return json::parse(trimmed.as_bytes()).map_err(PlanError::from).and_then(of_json);
@@ -62,11 +62,8 @@ pub fn text(text: &str) -> Result<Taken, PlanError> {
             return Ok(Taken::Model { model: ModelRef::Id(spec.id().to_owned()), weights: None });
         }
     }
-    match reconcile(trimmed, &Given::default()) {
-        Ok(found) => return Ok(log(found)),
-        // It is a log, and what is missing of it is said.
-        Err(error) if error.field == "model" => return Err(error),
-        Err(_) => {}
+    if let Some(found) = reconcile_beside(trimmed, set) {
+        return found.map(log);
     }
     launch::read(trimmed).map(command).map_err(|error| {
         if STARTS.iter().any(|start| trimmed.contains(start)) {
@@ -158,9 +155,9 @@ pub enum Step {
 /// Longest text that is taken as such.
 const MAX_TEXT: u64 = 64 << 20;
 
-/// What a file of that name is, as far as its beginning tells.
+/// What a file of that name is, as far as its beginning tells, for who has the model `set`.
 #[must_use]
-pub fn file(name: &str, prefix: Prefix<'_>) -> Step {
+pub fn file(name: &str, prefix: Prefix<'_>, set: &ModelRef) -> Step {
     let done = |taken| Step::Done(Box::new(taken));
     if prefix.bytes.starts_with(b"GGUF") {
         return of_gguf(name, prefix);
@@ -177,7 +174,7 @@ pub fn file(name: &str, prefix: Prefix<'_>) -> Step {
         return Step::More(prefix.file_len);
     }
     let taken = match std::str::from_utf8(prefix.bytes) {
-        Ok(words) => text(words),
+        Ok(words) => text(words, set),
         Err(_) => Err(PlanError::invalid("", "neither GGUF, safetensors nor text")),
     };
     done(taken.map_err(|error| named(name, error)))
@@ -229,10 +226,13 @@ mod tests {
 
     /// A published log of gpt-oss-120b, whose name stands in none of its lines.
     #[test]
-    fn a_log_that_names_no_model_is_refused_for_that_and_not_as_unknown_text() {
+    fn a_log_that_names_no_model_stands_beside_the_one_that_is_open() {
         let log = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/logs/llama.cpp-gpt-oss-120b.log");
-        let error = text(&std::fs::read_to_string(log).unwrap()).unwrap_err();
-        assert_eq!(error.field, "model");
-        assert!(error.message.contains("does not name its model"), "{error}");
+        let open = ModelRef::Id("gpt-oss-120b".to_owned());
+        let taken = text(&std::fs::read_to_string(log).unwrap(), &open).unwrap();
+        let Taken::Log { request, shown } = taken else { panic!("{taken:?}") };
+        assert_eq!(request.model, open);
+        assert!(shown.agrees(), "{shown:?}");
+        assert!(shown.notes[0].starts_with("it does not name its model: beside it stands"), "{shown:?}");
     }
 }
