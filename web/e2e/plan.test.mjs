@@ -1,7 +1,6 @@
 // The planner in a real browser: what it opens on, what it is told, and what becomes of it.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -19,47 +18,6 @@ test("the first visit opens on a plan that fits, without a complaint", async () 
     assert.match(await plan.command(), /llama-server .*-c 131072/);
     assert.deepEqual(complaints, []);
   });
-});
-
-test("the page's figures are the command line's, for a hundred random states", async (t) => {
-  const pick = random(20261123);
-  const states = Array.from({ length: 100 }, () => ({
-    model: pick(["qwen3-8b", "qwen3.6-27b", "gemma-3-27b", "gpt-oss-120b", "deepseek-v3.2", "deepseek-v4-flash", "gemma-2-9b"]),
-    context: 1 + Math.floor(pick() * 200_000),
-    engine: { name: pick(["payload", "llama.cpp", "vllm", "sglang", "transformers", "mlx", "exllamav3"]) },
-    sequences: pick([1, 1, 2, 7, 64]),
-    cache: pick([{}, {}, { kv: "q8_0" }, { k: "q8_0", v: "q4_0" }, { kv: "fp8_e4m3" }]),
-  }));
-  const lines = states.map((state) => JSON.stringify(state)).join("\n");
-  const { stdout, status } = spawnSync(process.env.KVPLAN_PROGRAM, ["batch"], { input: `${lines}\n`, maxBuffer: 1 << 28 });
-  assert.equal(status === 0 || status === 1, true, `kvplan batch: ${status}`);
-  const answers = String(stdout).trim().split("\n").map((line) => JSON.parse(line));
-  let plans = 0;
-  await withPage({}, async ({ page, plan, complaints }) => {
-    for (const [at, state] of states.entries()) {
-      await plan.open(link(state));
-      await page.waitForFunction((model) => document.getElementById("in-model").value === model, state.model);
-      const expected = answers[at];
-      if (expected.error) {
-        await page
-          .waitForFunction(() => /UNKNOWN|REFUSED/.test(document.getElementById("verdict").textContent), undefined, { timeout: 5000 })
-          .catch(() => assert.fail(`${JSON.stringify(state)} is refused: ${JSON.stringify(expected.error)}`));
-        continue;
-      }
-      plans += 1;
-      await page.waitForFunction(
-        (bytes) => Number(document.querySelector("[data-fact=reserved]").dataset.bytes) === bytes,
-        expected.kv.allocated_bytes,
-        { timeout: 5000 },
-      ).catch(() => {});
-      const shown = { needed: await plan.bytes("needed"), reserved: await plan.bytes("reserved"), padding: await plan.bytes("padding") };
-      const { payload_bytes: needed, allocated_bytes: reserved, waste_bytes: padding } = expected.kv;
-      assert.deepEqual(shown, { needed, reserved, padding }, JSON.stringify(state));
-    }
-    assert.deepEqual(complaints, []);
-  });
-  t.diagnostic(`${plans} plans equal, ${states.length - plans} refusals`);
-  assert.ok(plans > 30, "enough states can be planned");
 });
 
 test("a link opens on the same plan, and back and forward walk plans", async () => {
@@ -113,6 +71,36 @@ test("the largest context fits and one token more does not, and it follows the c
     await page.click("header >> text=undo");
     await plan.set("context", String(most + 1));
     assert.match(await plan.verdict(), /OVER/);
+  });
+});
+
+test("a draft, a projector and adapters take memory beside the model, and leave nothing behind", async () => {
+  const line = "v=1&model=llama-3.1-70b&engine.name=llama.cpp&context=8192&weights.format=Q4_K_M&hardware.0.device=h200-sxm-141gb";
+  await withPage({ line }, async ({ page, plan, complaints }) => {
+    const free = () => page.locator("[data-device^=h200] [data-part=free]").getAttribute("data-bytes").then(Number);
+    const alone = await free();
+    await page.click("summary >> text=Draft model");
+    await plan.set("projector", "1 GiB");
+    await plan.set("adapters", "500 MB");
+    assert.equal(await free(), alone - 1_073_741_824 - 500_000_000);
+    const beside = await free();
+    await page.focus("#in-draft");
+    await page.selectOption("#in-draft", "llama-3.2-1b");
+    assert.equal(await page.inputValue("#in-draft-weights"), "Q4_K_M", "a draft begins in the model's format");
+    // 16 layers x 8,192 cells x 8 heads x 64 x 2 bytes, K and V; its weights and buffers come on top.
+    const drafted = await free();
+    assert.ok(drafted < beside - 16 * 8192 * 8 * 64 * 2 * 2, `${beside} ${drafted}`);
+    await page.selectOption("#in-draft-k", "q8_0");
+    assert.ok((await free()) > drafted, "34 bytes for 32 keys instead of 64");
+    const command = await plan.command();
+    for (const flag of [/-md Llama-3\.2-1B/, /-ctkd q8_0/, /-mm /, /--lora /]) assert.match(command, flag);
+    await page.waitForFunction(() => /extras\.draft=llama-3\.2-1b/.test(location.hash));
+    await page.selectOption("#in-draft", "");
+    assert.equal(await free(), beside);
+    await plan.set("projector", "");
+    await plan.set("adapters", "");
+    await page.waitForFunction(() => !/extras/.test(location.hash));
+    assert.deepEqual(complaints, []);
   });
 });
 
@@ -281,20 +269,6 @@ const CONFIG = {
   max_position_embeddings: 131_072,
 };
 const CONFIG_AT_128K = 4 * 131_072 * 2 * 64 * 2 * 2;
-
-/** A state as a link writes it. */
-const link = ({ model, context, engine, sequences, cache }) => {
-  const pairs = { v: 1, model, context, "engine.name": engine.name, sequences };
-  for (const [knob, codec] of Object.entries(cache)) pairs[`cache.${knob}`] = codec;
-  return new URLSearchParams(pairs).toString();
-};
-
-/** The same numbers every time: a share of one, or one of a list. */
-const random = (seed) => (list) => {
-  seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
-  const share = seed / 2 ** 32;
-  return list ? list[Math.floor(share * list.length)] : share;
-};
 
 /** A GGUF of one 60 GB tensor that occupies a few kilobytes of disk. */
 const writeSparse = async (path) => {

@@ -6,12 +6,11 @@ use super::picker::{Item, List, Picker, Take};
 use kvplan_core::cache::Knob;
 use kvplan_core::engine::EngineName;
 use kvplan_core::plan::{ModelRef, Request, WeightsRequest};
+use kvplan_core::planner::view::drafts::{self, Draft};
 use kvplan_core::planner::view::{change, text};
 use kvplan_core::planner::{Action, Field, View};
-use kvplan_core::spec::{ModelSpec, catalog};
+use kvplan_core::spec::ModelSpec;
 use kvplan_core::unit::{Bytes, grouped};
-use kvplan_core::weights::{self, WeightFormat};
-use std::cmp::Reverse;
 use strum::IntoEnumIterator as _;
 
 /// Everything, with what it is set to.
@@ -58,42 +57,23 @@ fn draft(request: &Request, view: View) -> Vec<Item> {
     items
 }
 
-/// Vocabularies of one tokenizer are padded to different sizes: up to so many rows llama.cpp takes them for the same
-/// (`SPEC_VOCAB_MAX_SIZE_DIFFERENCE`, common/speculative.cpp).
-const PADDED: u64 = 128;
-
-/// Catalogued models that are smaller than the model, its own family first, and those that read the same tokens.
+/// Catalogued models that could draft for the model.
 pub(crate) fn drafts(model: Option<&ModelSpec>, request: &Request, view: View) -> Picker {
-    let size = |model: &ModelSpec| {
-        let all = WeightFormat::parse("bf16").and_then(|format| weights::of(model, format).ok());
-        all.and_then(|all| all.loaded().ok())
-    };
-    let vocabulary = |model: &ModelSpec| model.record().vocab_size;
-    let (most, own) = (model.and_then(size), model.and_then(vocabulary));
-    let kin = |id: &str| {
-        model.map_or(0, |model| id.bytes().zip(model.id().bytes()).take_while(|(a, b)| a == b).count())
-    };
-    let mut found: Vec<(Bytes, Item)> = catalog::all()
-        .filter_map(Result::ok)
-        .filter_map(|draft| Some((size(draft)?, draft)))
-        .filter(|(bytes, _)| most.is_none_or(|most| *bytes < most))
-        .map(|(bytes, draft)| {
-            let others = own.zip(vocabulary(draft)).filter(|(own, its)| own.abs_diff(*its) > PADDED);
-            let others = others.map_or_else(String::new, |(own, its)| {
+    let mut items: Vec<Item> = drafts::drafts(model)
+        .into_iter()
+        .map(|Draft { model, bytes, vocabularies }| {
+            let others = vocabularies.map_or_else(String::new, |(own, its)| {
                 format!("   another vocabulary: {} tokens, not {}", grouped(its), grouped(own))
             });
-            let id = draft.id().to_owned();
-            let item = Item {
-                detail: format!("{}  {} in bf16{others}", draft.name(), text::bytes(bytes, view)),
-                also: draft.record().aliases.join(" "),
+            let id = model.id().to_owned();
+            Item {
+                detail: format!("{}  {} in bf16{others}", model.name(), text::bytes(bytes, view)),
+                also: model.record().aliases.join(" "),
                 take: Take::Do(Box::new(Action::Draft(Some(ModelRef::Id(id.clone()))))),
                 label: id,
-            };
-            (bytes, item)
+            }
         })
         .collect();
-    let strange = |item: &Item| item.detail.contains("another vocabulary");
-    found.sort_by_key(|(bytes, item)| (strange(item), Reverse(kin(&item.label)), *bytes));
     let none = Item {
         label: "none".to_owned(),
         detail: "no draft model".to_owned(),
@@ -104,8 +84,7 @@ pub(crate) fn drafts(model: Option<&ModelSpec>, request: &Request, view: View) -
         ModelRef::Id(id) => Some(id.as_str()),
         ModelRef::Hf(_) | ModelRef::Gguf(_) | ModelRef::Spec(_) => None,
     });
-    let at = if set.is_some() { 0 } else { found.len() };
-    let mut items: Vec<Item> = found.into_iter().map(|(_, item)| item).collect();
+    let at = if set.is_some() { 0 } else { items.len() };
     items.insert(at, none);
     Picker::new("draft model", items, set)
 }

@@ -1,5 +1,6 @@
 //! Codecs for keys and values: those that this engine takes; the rest under a heading that says so.
 
+use super::choice::{Words, choice, plain};
 use crate::store::Store;
 use kvplan_core::cache::Knob;
 use kvplan_core::codec::Codec;
@@ -43,38 +44,16 @@ fn side(store: Store, key: Memo<Request>, knob: Knob, id: &'static str, label: &
         })
     });
     let set = move || {
-        store.request.with(|request| match knob {
-            Knob::K => request.cache.k.clone().or_else(|| request.cache.kv.clone()),
-            Knob::V => request.cache.v.clone().or_else(|| request.cache.kv.clone()),
-            Knob::Indexer | Knob::State | Knob::Conv => None,
-        })
+        let name =
+            store.request.with(|request| request.cache.side(knob).map(str::to_owned)).unwrap_or_default();
+        Codec::parse(&name).map_or(name, |codec| codec.name().to_owned())
     };
-    let chosen = move |name: String| {
-        let codec = (!name.is_empty()).then_some(name);
-        store.act(Action::Cache { knob, codec });
-    };
-    let options = move || {
-        let now = set();
-        let mut names = taken.get();
-        if let Some(known) = now.as_deref().and_then(Codec::parse).map(|codec| codec.name())
-            && !names.contains(&known)
-        {
-            names.push(known);
-        }
-        let current = now.as_deref().and_then(Codec::parse).map_or("", |codec| codec.name());
-        names
-            .into_iter()
-            .map(|name| view! { <option value=name prop:selected={name == current}>{name}</option> })
-            .collect_view()
-    };
-    view! {
-        <p class="field">
-            <label for=id>{label}</label>
-            <select id=id on:change:target=move |event| chosen(event.target().value())>
-                <option value="" prop:selected=move || set().is_none()>"default"</option>
-                {options}
-            </select>
-        </p>
-    }
-    .into_any()
+    let chosen = move |codec: Option<String>| store.act(Action::Cache { knob, codec });
+    choice(
+        Words { id, label, none: "default" },
+        move || plain(&taken.get()),
+        set,
+        chosen,
+        RwSignal::new(true),
+    )
 }

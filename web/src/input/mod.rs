@@ -1,6 +1,8 @@
 //! What a person sets: one column of fields, each at its own place with its own error.
 
+mod beside;
 mod cache;
+mod choice;
 mod context;
 mod engine;
 mod machine;
@@ -35,6 +37,7 @@ pub(crate) fn inputs(store: Store, inbox: Inbox, example: bool) -> AnyView {
                 {number::number(store, Field::SharedPrefix, "shared beginning", "0")}
                 {number::number(store, Field::Sessions, "sessions to serve", "not given")}
             </fieldset>
+            {beside::beside(store)}
             <details>
                 <summary>"Draft layers, split, offload"</summary>
                 {number::number(store, Field::Mtp, "built-in draft layers", "0")}

@@ -1,54 +1,47 @@
-//! The weights: a format, or the bytes of a file that was dropped.
+//! The weights of the model or of its draft: a format, or the bytes of a file that was dropped.
 
+use super::choice::{Words, choice, plain};
 use crate::store::Store;
 use kvplan_core::engine::EngineName;
-use kvplan_core::plan::WeightsRequest;
+use kvplan_core::plan::{Request, WeightsRequest};
 use kvplan_core::planner::Action;
 use kvplan_core::planner::view::change;
 use kvplan_core::planner::view::table::formats;
 use leptos::prelude::*;
 
-const ID: &str = "in-weights";
-
-/// The choice.
+/// The model's.
 pub(crate) fn weights(store: Store) -> AnyView {
-    let offered = Memo::new(move |_| {
+    let words = Words { id: "in-weights", label: "Weights", none: "not counted" };
+    of(store, words, |request| request.weights.as_ref(), Action::Weights)
+}
+
+/// The draft's.
+pub(crate) fn draft(store: Store) -> AnyView {
+    let words = Words { id: "in-draft-weights", label: "its weights", none: "not counted" };
+    of(store, words, |request| request.extras.as_ref()?.draft_weights.as_ref(), Action::DraftWeights)
+}
+
+fn of(
+    store: Store,
+    words: Words,
+    set: fn(&Request) -> Option<&WeightsRequest>,
+    action: fn(Option<WeightsRequest>) -> Action,
+) -> AnyView {
+    let offered = move || {
         store.request.with(|request| {
-            formats(request.engine.as_ref().map_or_else(EngineName::default, |engine| engine.name))
+            let engine = request.engine.as_ref().map_or_else(EngineName::default, |engine| engine.name);
+            plain(formats(engine))
         })
-    });
-    let now = Memo::new(move |_| {
-        store.request.with(|request| change::weights(request.weights.as_ref(), store.view.get()))
-    });
-    let chosen = move |text: String| {
-        let is_set = text == now.get_untracked();
-        if !is_set {
-            store.act(Action::Weights((!text.is_empty()).then_some(WeightsRequest::Format(text))));
+    };
+    let now = move || store.request.with(|request| change::weights(set(request), store.view.get()));
+    let now_set = move || {
+        store.request.with_untracked(|request| change::weights(set(request), store.view.get_untracked()))
+    };
+    let chosen = move |format: Option<String>| {
+        // Bytes that are set are in the list, and are no format.
+        if format.as_ref() != Some(&now_set()) {
+            store.act(action(format.map(WeightsRequest::Format)));
         }
     };
-    let options = move || {
-        let now = now.get();
-        let mut names: Vec<String> = offered.get().iter().map(|name| (*name).to_owned()).collect();
-        if !now.is_empty() && !names.iter().any(|name| name.eq_ignore_ascii_case(&now)) {
-            names.insert(0, now.clone());
-        }
-        names
-            .into_iter()
-            .map(|name| {
-                let selected = name.eq_ignore_ascii_case(&now);
-                let value = name.clone();
-                view! { <option value=value prop:selected=selected>{name}</option> }
-            })
-            .collect_view()
-    };
-    view! {
-        <p class="field">
-            <label for=ID>"Weights"</label>
-            <select id=ID on:change:target=move |event| chosen(event.target().value())>
-                <option value="" prop:selected=move || now.with(String::is_empty)>"not counted"</option>
-                {options}
-            </select>
-        </p>
-    }
-    .into_any()
+    choice(words, offered, now, chosen, RwSignal::new(true))
 }

@@ -7,6 +7,7 @@
 //! - [`memory`]: a bar a device, by what the bytes are and how they grow.
 //! - [`copies`]: what of it another rank holds too.
 //! - [`serving`]: conversations held at full and at usual length, and copies of the placement for so many sessions.
+//! - [`drafts`]: models that could draft for the model.
 //! - [`curve`]: bytes against context, with the capacity and where the context stands.
 //! - [`layers`]: a letter a layer.
 //! - [`table`]: alternatives, each a request that can be taken.
@@ -16,6 +17,7 @@
 pub mod change;
 pub mod copies;
 pub mod curve;
+pub mod drafts;
 pub mod fixes;
 pub mod headline;
 pub mod layers;
