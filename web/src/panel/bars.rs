@@ -105,7 +105,7 @@ fn one(store: Store, bar: Bar, (ghost, pinned): (Option<Bytes>, Option<Bytes>)) 
     });
     let left = bar
         .pool_free
-        .map(|left| view! { <li class="free">{format!("room for more {}", bytes(left, view))}</li> });
+        .map(|left| view! { <li class="free" data-part="room" data-bytes=left.get()>{format!("room for more {}", bytes(left, view))}</li> });
     view! {
         <div class="bar" data-device=bar.name.clone()>
             <span class="name">{bar.title.clone()}</span>
