@@ -52,6 +52,70 @@ fn a_published_log_is_equal_in_every_figure(
     assert!(found.agrees());
 }
 
+#[rstest]
+// Started from a command line that stands above the figures: model, ranks and length are its.
+#[case::command_above("vllm-0.10-qwen3-30b-a3b.log", None, 3, "")]
+#[case::to_the_byte("vllm-ascend-qwen3-4b.log", None, 2, "")]
+// Ranks print what each holds; the least counts for all.
+#[case::ranks("vllm-0.10-qwen3-235b-a22b.log", Some("qwen3-235b-a22b"), 3, "ranks found different memory")]
+#[case::both_in_a_line("vllm-qwen2.5-1.5b.log", Some("qwen2.5-1.5b"), 3, "")]
+// What an excerpt leaves out, its figures tell.
+#[case::older_blocks("vllm-0.19-gemma-4-26b-a4b.log", None, 3, "blocks of 16 tokens")]
+#[case::unsaid_batch("vllm-gemma-3-1b.log", Some("gemma-3-1b"), 3, "its figures are those of 2048")]
+#[case::unsaid_version("vllm-qwen3.5-35b-a3b-fp8.log", Some("qwen3.5-35b-a3b"), 3, "planned as 0.9 to 0.20")]
+#[case::states("sglang-qwen3.5-9b.log", Some("qwen3.5-9b"), 4, "")]
+#[case::tokens_apart("sglang-0.4-llama-3.1-8b.log", Some("llama-3.1-8b"), 3, "")]
+#[case::unsaid_pages("sglang-diffusiongemma-26b-a4b.log", Some("gemma-4-26b-a4b"), 4, "pages of 256 tokens")]
+#[case::unsaid_micro_batch("llama.cpp-hexagon-gpt-oss-20b.log", Some("gpt-oss-20b"), 13, "as 128 makes")]
+#[case::unsaid_context("llama.cpp-wasi-llama-3.2-1b.log", Some("llama-3.2-1b"), 8, "")]
+#[case::described_by_print_info("llama.cpp-6209-rpc-llama-3.1-70b.log", None, 9, "")]
+fn what_a_log_leaves_out_is_found_beside_its_figures(
+    #[case] file: &str,
+    #[case] model: Option<&str>,
+    #[case] figures: usize,
+    #[case] note: &str,
+) {
+    let found = reconciled(&log(file), model, json!({}));
+    let differs: Vec<_> = found.lines.iter().filter(|line| line.verdict == Verdict::Differs).collect();
+    assert!(differs.is_empty(), "{file}: {differs:?}");
+    assert_eq!(found.lines.iter().filter(|line| line.verdict == Verdict::Equal).count(), figures);
+    assert!(note.is_empty() || found.notes.iter().any(|said| said.contains(note)), "{:?}", found.notes);
+}
+
+#[test]
+fn ranks_are_counted_by_the_tags_of_their_lines() {
+    let found = reconciled(&log("sglang-qwen3.5-9b.log"), Some("qwen3.5-9b"), json!({}));
+    let options = found.request.engine.unwrap().options;
+    assert_eq!(options["tp_size"], json!(2));
+}
+
+#[test]
+fn a_draft_loaded_after_its_model_does_not_take_its_place() {
+    let text = log("llama.cpp-8164-gpt-oss-20b.log");
+    let draft = "llama_model_loader: loaded meta data with 30 key-value pairs and 311 tensors from draft.gguf (version GGUF V3 (latest))\n\
+                 llama_model_loader: - kv   0:                       general.architecture str              = qwen3\n\
+                 llama_model_loader: - kv   2:                               general.name str              = Qwen3 0.6B\n\
+                 llama_model_loader: - kv   3:                          qwen3.block_count u32              = 28\n";
+    let found = reconciled(&format!("{text}{draft}"), None, json!({}));
+    assert_eq!(exceptions(&found), []);
+    assert!(found.model.contains("20"), "{}", found.model);
+}
+
+#[test]
+fn a_latent_stored_twice_is_an_older_versions() {
+    // 27 layers of 512 + 64 elements over 4,096 cells, as versions before V-less caches kept DeepSeek-V2-Lite: the
+    // sizes follow from https://github.com/ggml-org/llama.cpp/pull/19067, which took the second copy away.
+    let text = "llama_kv_cache: size =  229.50 MiB (  4096 cells,  27 layers,  1/1 seqs), K (f16):  121.50 MiB, V (f16):  108.00 MiB";
+    let found = reconciled(text, Some("deepseek-v2-lite"), json!({}));
+    assert!(found.agrees(), "{:?}", found.lines);
+    assert_eq!(
+        exceptions(&found),
+        [("kv: size".to_owned(), "explained"), ("kv: V (f16)".to_owned(), "explained")]
+    );
+    let wrong = reconciled(&text.replace("108.00", "107.00"), Some("deepseek-v2-lite"), json!({}));
+    assert!(!wrong.agrees());
+}
+
 #[test]
 fn sglang_on_four_ranks_is_equal_once_the_ranks_are_named() {
     // The issue's command says `--tp 4`; the quoted line does not.

@@ -8,72 +8,7 @@ use crate::weights::WeightFormat;
 /// part number; the text itself where there is none.
 #[must_use]
 pub fn named(text: &str) -> ModelRef {
-    let known = candidates(text).into_iter().find_map(|name| catalog::find(&name).ok());
-    ModelRef::Id(known.map_or_else(|| text.to_owned(), |spec| spec.id().to_owned()))
-}
-
-/// What to look up, the most specific first.
-fn candidates(text: &str) -> Vec<String> {
-    let text = text.trim_end_matches('/');
-    let base = text.rsplit(['/', '\\']).next().unwrap_or(text);
-    // `-hf user/repository:quantization`.
-    let base = base.split(':').next().unwrap_or(base);
-    let mut found = vec![text.to_owned(), base.to_owned()];
-    found.extend(text.rsplit_once(':').map(|(repository, _)| repository.to_owned()));
-    let mut stem = base.strip_suffix(".gguf").unwrap_or(base).to_owned();
-    if let Some((rest, _)) = stem.rsplit_once("-of-")
-        && let Some((rest, number)) = rest.rsplit_once('-')
-        && number.chars().all(|c| c.is_ascii_digit())
-    {
-        stem = rest.to_owned();
-    }
-    found.push(stem.clone());
-    for suffix in ["-GGUF", "-gguf"] {
-        if let Some(rest) = stem.strip_suffix(suffix) {
-            stem = rest.to_owned();
-            found.push(stem.clone());
-        }
-    }
-    // Quantizations stand last, after `-` or `.`; some builders put a word of their own before them.
-    while let Some((rest, last)) = stem.rsplit_once(['-', '.']) {
-        if !is_quantization(last) {
-            break;
-        }
-        stem = rest.to_owned();
-        found.push(stem.clone());
-    }
-    // Repositories of quantized copies put the vendor in front (`Qwen_Qwen3-8B`).
-    if let Some((_, rest)) = stem.split_once('_') {
-        found.push(rest.to_owned());
-    }
-    found
-}
-
-fn is_quantization(word: &str) -> bool {
-    let word = word.to_ascii_uppercase();
-    let starts = ["Q2_", "Q3_", "Q4_", "Q5_", "Q6_", "Q8_", "IQ1_", "IQ2_", "IQ3_", "IQ4_", "TQ1_", "TQ2_"];
-    let whole = [
-        "UD",
-        "F16",
-        "F32",
-        "BF16",
-        "FP16",
-        "MXFP4",
-        "MXFP4_MOE",
-        "NVFP4",
-        "AWQ",
-        "GPTQ",
-        "INT4",
-        "INT8",
-        "FP8",
-        "4BIT",
-        "8BIT",
-        "MLX",
-        "I1",
-        "IMAT",
-        "EXL3",
-    ];
-    starts.iter().any(|start| word.starts_with(start)) || whole.contains(&word.as_str())
+    ModelRef::Id(catalog::find(text).map_or_else(|_| text.to_owned(), |spec| spec.id().to_owned()))
 }
 
 /// The repository the model's facts come from where it names the model again, else its id.

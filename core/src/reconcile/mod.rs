@@ -1,12 +1,13 @@
 //! Reading an engine's start-up log: its own figures set beside what a plan of the same set-up says.
 //!
 //! `scan` finds figures in lines; `llama_cpp`, `vllm` and `sglang` each know what their engine prints, rebuild the
-//! request it was started with, and compare. A figure that differs is explained where the reason is known (another
+//! request it was started with, and compare. `started` reads the command line that stands above a log, where one does. A figure that differs is explained where the reason is known (another
 //! version's formula, a figure of something else); what differs without one is a difference, and says so.
 
 mod llama_cpp;
 mod scan;
 mod sglang;
+mod started;
 mod vllm;
 
 use crate::engine::EngineName;
@@ -16,6 +17,7 @@ use crate::plan::{EngineRequest, ModelRef, Plan, Request, plan_model, resolve_mo
 use crate::spec::ModelSpec;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use started::Started;
 use std::borrow::Cow;
 
 /// What is known beside the log.
@@ -98,13 +100,15 @@ impl Reconciliation {
 /// whatever the plan of its set-up cannot answer.
 pub fn reconcile(text: &str, given: &Given<'_>) -> Result<Reconciliation, PlanError> {
     let lines: Vec<String> = scan::lines(text).collect();
-    if let Some(found) = llama_cpp::reconcile(&lines, given) {
+    let started = Started::find(&lines);
+    let of = |engine: EngineName| started.as_ref().filter(|started| started.engine == engine);
+    if let Some(found) = llama_cpp::reconcile(&lines, of(EngineName::LlamaCpp), given) {
         return found;
     }
-    if let Some(found) = vllm::reconcile(&lines, given) {
+    if let Some(found) = vllm::reconcile(&lines, of(EngineName::Vllm), given) {
         return found;
     }
-    sglang::reconcile(&lines, given).unwrap_or_else(|| {
+    sglang::reconcile(&lines, of(EngineName::Sglang), given).unwrap_or_else(|| {
         let message = "no start-up log of llama.cpp (Ollama, LM Studio), vLLM or SGLang: none of their figures is in it";
         Err(PlanError::invalid("", message))
     })

@@ -1,11 +1,13 @@
 //! SGLang's start-up log: tokens of its pools and what they take. It prints GB and means GiB.
 
 use super::scan::{Rounded, after, python, whole};
-use super::{Given, Line, Reconciliation, model_of, planned, request_of};
+use super::started::Started;
+use super::{Given, Line, Reconciliation, Verdict, model_of, planned, request_of};
 use crate::cache::Role;
 use crate::engine::EngineName;
 use crate::error::PlanError;
-use crate::plan::{Plan, StoreShown};
+use crate::plan::{Plan, Request, StoreShown};
+use crate::spec::ModelSpec;
 use crate::speed::real;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -21,7 +23,13 @@ struct Log {
     total_tokens: Option<u64>,
     /// Tokens of the pools of full and of sliding layers, where those are two.
     apart: Option<(u64, u64)>,
-    others: Vec<(&'static str, Rounded)>,
+    /// Recurrent states: how many slots are counted, and what they take.
+    slots: Option<u64>,
+    /// Tensor-parallel ranks that print.
+    ranks: u64,
+    /// Whether it says how keys and values are kept.
+    says_dtype: bool,
+    states: Vec<(Role, Rounded)>,
 }
 
 /// `KV Cache is allocated. #tokens: N, K size: x GB, V size: y GB`.
@@ -34,10 +42,24 @@ struct Pool {
 }
 
 /// `None` where this is no log of SGLang.
-pub(super) fn reconcile(lines: &[String], given: &Given<'_>) -> Option<Result<Reconciliation, PlanError>> {
+pub(super) fn reconcile(
+    lines: &[String],
+    started: Option<&Started>,
+    given: &Given<'_>,
+) -> Option<Result<Reconciliation, PlanError>> {
     let mut log = Log::default();
     for line in lines {
         log.read(line);
+    }
+    if let Some(started) = started {
+        started.complete(&mut log.names, &mut log.options);
+    }
+    if log.ranks > 1 {
+        log.options.entry("tp_size").or_insert_with(|| json!(log.ranks));
+    }
+    let total = log.total_tokens;
+    for pool in log.pools.iter_mut().filter(|pool| pool.tokens == 0) {
+        pool.tokens = total.unwrap_or_default();
     }
     (!log.pools.is_empty()).then(|| compare(&log, given))
 }
@@ -48,30 +70,17 @@ fn compare(log: &Log, given: &Given<'_>) -> Result<Reconciliation, PlanError> {
     let mut out = Vec::new();
     let mut notes =
         vec![Cow::Borrowed("SGLang prints GB and means GiB; a pool has a padding page beside its tokens")];
-    let mut first = None;
-    for (at, pool) in log.pools.iter().enumerate() {
-        let mut options = log.options.clone();
-        let sliding = log.apart.map(|(full, sliding)| {
-            options.insert("swa_full_tokens_ratio".to_owned(), json!(real(sliding) / real(full.max(1))));
-            // The sliding layers' pool is made and printed first.
-            (full, if full == sliding { at == 0 } else { pool.tokens == sliding })
-        });
-        let mut request = request_of(EngineName::Sglang, &model, options, given);
-        request.context = Some(sliding.map_or(pool.tokens, |(full, _)| full));
-        let plan = planned(&model, &request)?;
-        let cache = sliding.map(|(_, sliding)| if sliding { "swa" } else { "full" });
-        if first.is_none() || cache.is_some_and(|_| at < 2) {
-            pool.compare(&plan, cache, &mut out);
-            first.get_or_insert(request);
-        } else {
-            let printed = pool.k.or(pool.both).map_or_else(String::new, |size| size.shown("GB"));
-            out.push(Line::not_planned(format!("a further pool of {} tokens", pool.tokens), printed));
-        }
+    let (request, apart, why) = log.set_up(&model, given, &mut out)?;
+    notes.extend(why);
+    let compared = if apart.is_some() { 2 } else { 1 };
+    for pool in log.pools.iter().skip(compared) {
+        let printed = pool.k.or(pool.both).map_or_else(String::new, |size| size.shown("GB"));
+        out.push(Line::not_planned(format!("a further pool of {} tokens", pool.tokens), printed));
     }
-    if log.pools.len() > if log.apart.is_some() { 2 } else { 1 } {
+    if log.pools.len() > compared {
         notes.push(Cow::Borrowed("a further pool is a window's or a draft model's; it is not compared"));
     }
-    let full = log.apart.map(|(full, _)| full).or_else(|| log.pools.first().map(|pool| pool.tokens));
+    let full = apart.map(|(full, _)| full).or_else(|| log.pools.first().map(|pool| pool.tokens));
     if let (Some(total), Some(tokens)) = (log.total_tokens, full) {
         out.push(Line::compared(
             "max_total_num_tokens",
@@ -80,8 +89,6 @@ fn compare(log: &Log, given: &Given<'_>) -> Result<Reconciliation, PlanError> {
             total == tokens,
         ));
     }
-    out.extend(log.others.iter().map(|(figure, size)| Line::not_planned(*figure, size.shown("GB"))));
-    let request = first.ok_or_else(|| PlanError::invalid("", "no pool is printed"))?;
     Ok(Reconciliation {
         engine: EngineName::Sglang,
         program: None,
@@ -92,6 +99,91 @@ fn compare(log: &Log, given: &Given<'_>) -> Result<Reconciliation, PlanError> {
         lines: out,
         notes,
     })
+}
+
+/// A set-up: what was asked, tokens of the full and the sliding layers' pools where those are two, and what of it the log
+/// does not say.
+type SetUp = (Request, Option<(u64, u64)>, Option<Cow<'static, str>>);
+
+impl Log {
+    /// The set-up that gives the pools printed, their lines in `out`: what the log says, and where that gives others, what
+    /// an excerpt may leave out. Where none does, the log's own.
+    fn set_up(&self, model: &ModelSpec, given: &Given<'_>, out: &mut Vec<Line>) -> Result<SetUp, PlanError> {
+        let says = |name: &str| {
+            self.options.contains_key(name) || given.options.is_some_and(|options| options.contains_key(name))
+        };
+        let mut tries: Vec<(Option<&'static str>, u64)> = vec![(None, 0)];
+        let pages = if says("page_size") { vec![0] } else { vec![0, 16, 32, 64, 128, 256] };
+        tries.extend(pages.iter().skip(1).map(|page| (None, *page)));
+        if !says("kv_cache_dtype") && !self.says_dtype {
+            tries.extend(pages.iter().map(|page| (Some("fp8_e4m3"), *page)));
+        }
+        let mut own = None;
+        for (dtype, page) in tries {
+            let mut options = self.options.clone();
+            let mut why = Vec::new();
+            if let Some(dtype) = dtype {
+                options.insert("kv_cache_dtype".to_owned(), json!(dtype));
+                why.push("keys and values of 8 bits".to_owned());
+            }
+            if page > 0 {
+                options.insert("page_size".to_owned(), json!(page));
+                why.push(format!("pages of {page} tokens"));
+            }
+            let why = (!why.is_empty())
+                .then(|| Cow::Owned(format!("{}: the log does not say so, its sizes do", why.join(", "))));
+            let mut lines = Vec::new();
+            let (request, apart) = self.planned_as(model, options, given, &mut lines)?;
+            if !lines.iter().any(|line| line.verdict == Verdict::Differs) {
+                out.append(&mut lines);
+                return Ok((request, apart, why));
+            }
+            own.get_or_insert((lines, request, apart));
+        }
+        let (mut lines, request, apart) =
+            own.ok_or_else(|| PlanError::invalid("engine", "no pool is printed"))?;
+        out.append(&mut lines);
+        Ok((request, apart, None))
+    }
+
+    /// One set-up: the lines of its pools, and of the states beside them.
+    fn planned_as(
+        &self,
+        model: &ModelSpec,
+        mut options: Map<String, Value>,
+        given: &Given<'_>,
+        out: &mut Vec<Line>,
+    ) -> Result<(Request, Option<(u64, u64)>), PlanError> {
+        let of = |options: &Map<String, Value>, context: u64| {
+            let mut request = request_of(EngineName::Sglang, model, options.clone(), given);
+            request.context = Some(context);
+            planned(model, &request).map(|plan| (request, plan))
+        };
+        let tokens = self.pools.first().map_or(0, |pool| pool.tokens);
+        let (mut request, mut plan) = of(&options, tokens)?;
+        let slides = plan.kv.stores.iter().any(|store| store.cache == "swa");
+        // The sliding layers' pool is made and printed first.
+        let printed = match self.pools.as_slice() {
+            [sliding, full, ..] if slides && sliding.tokens != full.tokens => {
+                Some((full.tokens, sliding.tokens))
+            }
+            _ => None,
+        };
+        let apart = self.apart.or(printed);
+        if let Some((full, sliding)) = apart {
+            options.insert("swa_full_tokens_ratio".to_owned(), json!(real(sliding) / real(full.max(1))));
+            (request, plan) = of(&options, full)?;
+        }
+        for (at, pool) in self.pools.iter().take(if apart.is_some() { 2 } else { 1 }).enumerate() {
+            let cache = apart.map(|(full, sliding)| {
+                let slides = if full == sliding { at == 0 } else { pool.tokens == sliding };
+                if slides { "swa" } else { "full" }
+            });
+            pool.compare(&plan, cache, out);
+        }
+        self.compare_states(&plan, out);
+        Ok((request, apart))
+    }
 }
 
 impl Pool {
@@ -126,10 +218,35 @@ impl Pool {
 }
 
 impl Log {
+    /// The states of all slots: one more than are counted, for padding.
+    fn compare_states(&self, plan: &Plan, out: &mut Vec<Line>) {
+        let Some(slots) = self.slots else { return };
+        for (role, printed) in &self.states {
+            let of = plan.kv.stores.iter().filter(|store| store.role == *role);
+            let each = of.map(|store| store.payload_bytes.get()).fold(0, u64::saturating_add);
+            let name = if *role == Role::ConvState { "conv_state" } else { "ssm_state" };
+            let figure = format!("{name}, {slots} slots");
+            let bytes = each.saturating_mul(slots.saturating_add(1));
+            let without = each.saturating_mul(slots);
+            let why = printed
+                .holds(without)
+                .then_some("this version has no slot for padding beside those it counts");
+            out.push(
+                Line::compared(figure, printed.shown("GB"), printed.like(bytes, "GB"), printed.holds(bytes))
+                    .because(why.map(Cow::Borrowed)),
+            );
+        }
+    }
+
     fn read(&mut self, line: &str) {
+        // `[2026-02-26 16:41:18 TP7]`: every rank prints, and says which it is.
+        if let Some(rank) = after(line, " TP").filter(|_| line.starts_with('[')).and_then(whole) {
+            self.ranks = self.ranks.max(rank.saturating_add(1));
+        }
         if line.contains("ServerArgs(") {
             self.names.extend(python(line, "model_path").map(str::to_owned));
-            self.names.extend(python(line, "served_model_name").map(str::to_owned));
+            let served = python(line, "served_model_name").filter(|name| *name != "None");
+            self.names.extend(served.map(str::to_owned));
             for name in ["tp_size", "page_size"] {
                 if let Some(value) = python(line, name).and_then(|text| text.parse::<u64>().ok()) {
                     self.options.insert(name.to_owned(), json!(value));
@@ -148,7 +265,11 @@ impl Log {
             self.version = version.split_whitespace().next().map(str::to_owned);
         }
         // Only where it is not the model's own type.
-        if let Some(dtype) = after(line, "KV cache dtype: torch.").filter(|dtype| dtype.starts_with("float8"))
+        let stored = ["KV cache dtype: torch.", "KV Cache is allocated. dtype: torch."];
+        self.says_dtype |=
+            stored.iter().any(|mark| line.contains(mark)) || line.contains("kv_cache_dtype='bf");
+        if let Some(dtype) =
+            stored.iter().find_map(|mark| after(line, mark)).filter(|dtype| dtype.starts_with("float8"))
         {
             let name = if dtype.starts_with("float8_e5m2") { "fp8_e5m2" } else { "fp8_e4m3" };
             self.options.entry("kv_cache_dtype").or_insert_with(|| json!(name));
@@ -163,21 +284,28 @@ impl Log {
                 self.apart = Some((full, sliding));
             }
         }
-        if let Some(text) = after(line, "KV Cache is allocated.")
-            && let Some(tokens) = after(text, "#tokens:").and_then(whole)
-        {
+        if let Some(text) = after(line, "KV Cache is allocated.") {
+            // Before 0.4.3 the tokens were not said here; `max_total_num_tokens` follows.
+            let tokens = after(text, "#tokens:").and_then(whole).unwrap_or_default();
             let size = |mark: &str| after(text, mark).and_then(|text| Rounded::read(text, GIB));
             let pool = Pool { tokens, k: size(" K size:"), v: size(" V size:"), both: size(" KV size:") };
+            let pool = match pool.k {
+                None if pool.both.is_none() => Pool { k: size("K size:"), ..pool },
+                Some(_) | None => pool,
+            };
             // Every rank prints the same.
             if !self.pools.iter().any(|known| known.tokens == tokens && known.k == pool.k) {
                 self.pools.push(pool);
             }
         }
-        for (mark, figure) in
-            [("conv_state size:", "convolution states"), ("ssm_state size:", "recurrent states")]
-        {
-            if let Some(size) = after(line, mark).and_then(|text| Rounded::read(text, GIB)) {
-                self.others.push((figure, size));
+        if let Some(slots) = after(line, "max_mamba_cache_size:").and_then(whole) {
+            self.slots = Some(slots);
+            self.states.clear();
+            for (mark, role) in
+                [("conv_state size:", Role::ConvState), ("ssm_state size:", Role::RecurrentState)]
+            {
+                let size = after(line, mark).and_then(|text| Rounded::read(text, GIB));
+                self.states.extend(size.map(|size| (role, size)));
             }
         }
     }

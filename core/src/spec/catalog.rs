@@ -1,6 +1,6 @@
 //! The specs shipped with the program: found by id or alias, parsed once, on first use.
 
-use super::{ModelSpec, SpecFile};
+use super::{ModelSpec, SpecFile, names};
 use crate::error::{ErrorKind, PlanError};
 use crate::order;
 use crate::plan::{ModelRef, resolve_model};
@@ -23,14 +23,15 @@ pub fn give(text: String) -> Result<(), PlanError> {
     kvplan_model_specs::give(text).map_err(|error| PlanError::invalid("catalogue", error.to_string()))
 }
 
-/// The catalogued model of that id or alias; case does not matter.
+/// The catalogued model of that id or alias; case does not matter, nor do a vendor in front, a file's ending, or what a
+/// copy says of its weights behind.
 ///
 /// # Errors
 /// `unknown-model` with the nearest ids, or `invalid` if the shipped record itself is broken.
 pub fn find(name: &str) -> Result<&'static ModelSpec, PlanError> {
     let row = models()
         .row_of(name)
-        .or_else(|| models().row_of(&name.to_ascii_lowercase()))
+        .or_else(|| names::readings(name).iter().find_map(|name| models().row_of(name)))
         .ok_or_else(|| unknown(name))?;
     let (cell, entry) = PARSED.get(row).zip(models().entries.get(row)).ok_or_else(|| unknown(name))?;
     if let Some(spec) = cell.get() {

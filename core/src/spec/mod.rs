@@ -11,6 +11,7 @@
 //! - `foreign`: models in publishers' own forms, imported here or understood elsewhere;
 //! - `hf`: a publisher's `config.json`;
 //! - `layer`: the mixers a layer can be made of, in the publisher's own dimensions;
+//! - `names`: what a repository or a file's name may be catalogued as;
 //! - `shape`: the weight tensors, names and dimensions;
 //! - `gguf`, `safetensors`, `json`: readers over bytes, from a `source` that a front end opens, into metadata and a
 //!   table of `tensors`.
@@ -23,6 +24,7 @@ pub mod gguf;
 pub mod hf;
 pub mod json;
 pub mod layer;
+mod names;
 pub mod safetensors;
 pub mod shape;
 pub mod source;

@@ -39,6 +39,8 @@ pub(crate) fn run(args: &ReconcileArgs) -> anyhow::Result<Outcome> {
     match reconcile(&text, &given) {
         Ok(found) if args.json => print_json(&found).map(|()| verdict(&found)),
         Ok(found) => print_text(&told(&found)).map(|()| verdict(&found)),
+        // It is a log, and what is missing of it is said.
+        Err(error) if error.field == "model" => Ok(refused(&error)),
         // What is no log may be the line that starts one.
         Err(error) => match read(&text) {
             Ok(reading) => understood(args, reading, model.as_deref(), options),
