@@ -93,12 +93,23 @@ impl Planner {
         self.plan_of(&self.state.request)
     }
 
-    /// The plan of a request for the same model: a point of a curve, a cell of a table, a previewed change.
+    /// The plan of another request: plan A, what was set before, a previewed change.
     ///
     /// # Errors
     /// As [`plan::plan_model`].
     pub fn plan_of(&self, request: &Request) -> Result<Plan, PlanError> {
-        plan::plan_model(self.model.as_ref().map_err(Clone::clone)?, request)
+        plan::plan_model(&*self.model_of(request)?, request)
+    }
+
+    /// The model of another request, which may not be the one that is set.
+    ///
+    /// # Errors
+    /// As [`plan::resolve_model`].
+    pub fn model_of(&self, request: &Request) -> Result<Cow<'_, ModelSpec>, PlanError> {
+        if request.model != self.state.request.model {
+            return self.resolve(&request.model);
+        }
+        self.model.as_deref().map(Cow::Borrowed).map_err(Clone::clone)
     }
 
     /// What was set before the last change: the other end of the "last change" line.

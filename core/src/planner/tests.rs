@@ -198,6 +198,17 @@ fn plan_a_changes_places_with_the_plan() {
 }
 
 #[test]
+fn plan_a_is_planned_with_its_own_model() {
+    let mut planner = planner();
+    let alone = planner.plan().unwrap();
+    planner.update(Action::Pin).unwrap();
+    planner.update(Action::Model(ModelRef::Id("gemma-3-27b".into()))).unwrap();
+    let pinned = planner.state().pinned.clone().unwrap();
+    assert_eq!(planner.plan_of(&pinned).unwrap(), alone);
+    assert_eq!(planner.plan_of(planner.before().unwrap()).unwrap(), alone);
+}
+
+#[test]
 fn every_number_is_set_read_and_set_back() {
     let mut request = planner().state().request.clone();
     let before = request.clone();

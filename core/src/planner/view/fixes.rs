@@ -1,9 +1,11 @@
 //! What to do about a plan that is over or refused: requests that can be taken, each with its price.
 
 use super::table::{cache_types, divergence, engine_name, formats, take_context, with_cache};
-use super::text::grouped;
+use super::text::{grouped, rate};
 use crate::codec::Codec;
+use crate::engine::EngineName;
 use crate::error::{ErrorKind, PlanError};
+use crate::fit::{self, Unknown};
 use crate::placement::State;
 use crate::plan::{Plan, Request, WeightsRequest, plan_model};
 use crate::planner::field::Field;
@@ -35,6 +37,8 @@ pub fn fixes(model: &ModelSpec, request: &Request, answer: Result<&Plan, &PlanEr
                 many.then(|| replicas(model, request)).flatten(),
                 cache(model, request),
                 context(model, request, plan),
+                experts_in_ram(model, request),
+                cache_in_ram(model, request),
                 weights(model, request),
                 sequences(model, request, plan),
                 devices(model, request),
@@ -76,6 +80,31 @@ fn context(model: &ModelSpec, request: &Request, plan: &Plan) -> Option<Fix> {
     let mut other = request.clone();
     take_context(&mut other, most);
     fits(model, &other).then(|| fix(format!("{} tokens", grouped(most)), other))
+}
+
+/// As few layers' experts in RAM as it takes.
+fn experts_in_ram(model: &ModelSpec, request: &Request) -> Option<Fix> {
+    let n = fit::largest(request, model, Unknown::HostExperts).ok()?.found()?.count().filter(|n| *n > 0)?;
+    let mut other = request.clone();
+    Field::ExpertLayersOnHost.set(&mut other, Some(n)).ok()?;
+    let rate = rate_of(model, &other)?;
+    Some(fix(format!("experts of {n} layers in RAM, {}", rate.as_deref().unwrap_or("slower")), other))
+}
+
+/// The cache in RAM, where it is known how slow that is.
+fn cache_in_ram(model: &ModelSpec, request: &Request) -> Option<Fix> {
+    let mut other = request.clone();
+    let engine = other.engine.as_mut().filter(|engine| engine.name == EngineName::LlamaCpp)?;
+    engine.options.insert("offload_kqv".to_owned(), false.into());
+    let rate = rate_of(model, &other)??;
+    Some(fix(format!("cache in RAM, {rate}"), other))
+}
+
+/// What a plan that fits decodes in a second, as far as it is known.
+fn rate_of(model: &ModelSpec, request: &Request) -> Option<Option<String>> {
+    let plan = plan_model(model, request).ok()?;
+    let fits = matches!(plan.fit.state, State::Fits | State::Barely);
+    fits.then(|| plan.speed.map(|speed| format!("{} tokens/s", rate(speed.decode_tokens_per_s))))
 }
 
 /// The largest usual weight format that fits.

@@ -1,12 +1,15 @@
 //! Two lines: does it fit, what binds, what next.
 
 use super::serving::{fleet, holds, prints};
+use super::table::{cache_types, engine_name, with_cache};
 use super::text::{bytes, grouped, rate};
 use crate::engine::EngineName;
 use crate::error::{ErrorKind, PlanError};
+use crate::fit::{self, Unknown};
 use crate::placement::{BoundBy, State as FitState};
-use crate::plan::Plan;
+use crate::plan::{Plan, Request, plan_model};
 use crate::planner::state::View;
+use crate::spec::ModelSpec;
 use crate::unit::Bytes;
 
 /// The one word.
@@ -56,19 +59,52 @@ pub struct Headline {
 /// The headline of an answer.
 #[must_use]
 pub fn headline(answer: Result<&Plan, &PlanError>, view: View) -> Headline {
+    headline_with(answer, None, view)
+}
+
+/// The headline of an answer, with what to do next: see [`next_step`].
+#[must_use]
+pub fn headline_with(answer: Result<&Plan, &PlanError>, next: Option<&str>, view: View) -> Headline {
     match answer {
-        Ok(plan) => of_plan(plan, view),
+        Ok(plan) => of_plan(plan, next.unwrap_or_default(), view),
         Err(error) => of_error(error),
     }
 }
 
-fn of_plan(plan: &Plan, view: View) -> Headline {
+/// What to do next with a plan that fits: how far is safe where it fits barely, and where memory is what ends a longer
+/// context, how far the next smaller cache type would reach. Nothing in it depends on the context that is set.
+#[must_use]
+pub fn next_step(model: &ModelSpec, request: &Request, plan: &Plan) -> Option<String> {
+    let fit = &plan.fit;
+    if served(plan) || fit.bound_by != Some(BoundBy::Memory) && fit.state != FitState::Barely {
+        return None;
+    }
+    match fit.state {
+        FitState::Barely => {
+            let found = fit::largest(request, model, Unknown::Context).ok()?;
+            let safe = found.found()?.safe.filter(|safe| *safe > 0)?;
+            Some(format!("{} tokens is safe.", grouped(safe)))
+        }
+        FitState::Fits => cache_types(engine_name(request)).iter().skip(1).find_map(|codec| {
+            let other = plan_model(model, &with_cache(request, codec)).ok()?.fit;
+            let most = other.max_context.filter(|most| Some(*most) > fit.max_context)?;
+            let limit = if other.bound_by == Some(BoundBy::Model) { "the model's own limit, " } else { "" };
+            Some(format!("{codec} cache would reach {limit}{}.", grouped(most)))
+        }),
+        FitState::Over | FitState::Unknown => None,
+    }
+}
+
+fn of_plan(plan: &Plan, next: &str, view: View) -> Headline {
     let fit = &plan.fit;
     let device = fit.device.as_deref().map_or_else(|| "the machine".to_owned(), super::words::device);
     let spare = fit.spare_bytes.unwrap_or_default();
     let size = |n: u64| bytes(Bytes::new(n), view);
     let what = conversations(plan);
-    let edge = edge(plan);
+    let edge = match (edge(plan), next) {
+        (edge, "") => edge,
+        (edge, next) => format!("{edge} {next}"),
+    };
     match fit.state {
         FitState::Unknown => Headline {
             word: Word::Needs,

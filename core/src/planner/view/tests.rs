@@ -361,6 +361,66 @@ fn what_is_beside_the_model_stands_with_the_weights_and_never_with_the_cache() {
     assert!(card.beside > Bytes::new(878_000_000) && card.beside < card.bytes);
 }
 
+/// RAM whose bandwidth is known (two channels of DDR5-5600, 8 B each a transfer: 89.6 GB/s) prices what is put there.
+#[test]
+fn an_over_plan_can_move_to_ram_at_a_price_in_tokens_a_second() {
+    let ram =
+        json!({ "device": "cpu", "memory_bytes": 96_u64 << 30, "bandwidth_bytes_per_s": 89_600_000_000_u64 });
+    let offered = |model: &str, weights: &str, ram: &Value| {
+        let request = asked(&json!({ "model": model, "engine": { "name": "llama.cpp" }, "context": 131_072,
+            "weights": { "format": weights }, "hardware": [{ "device": "rtx-5090" }, ram] }));
+        let (model, plan) = answer(&request);
+        fixes::fixes(&model, &request, plan.as_ref())
+    };
+    let cache = offered("qwen3.6-27b", "Q8_0", &ram);
+    let moved = cache.iter().find(|fix| fix.text.starts_with("cache in RAM, ~")).unwrap();
+    assert!(moved.text.ends_with(" tokens/s"), "{}", moved.text);
+    let plan = answer(&moved.request).1.unwrap();
+    assert_eq!((plan.fit.state, plan.devices[0].kv_bytes), (FitState::Fits, Bytes::ZERO));
+    let experts = offered("gpt-oss-120b", "Q4_K_M", &ram);
+    assert!(
+        experts.iter().any(|fix| fix.text.starts_with("experts of ") && fix.text.contains("tokens/s")),
+        "{experts:?}"
+    );
+    // Of RAM whose bandwidth is not known nothing is guessed.
+    let unknown = json!({ "device": "cpu", "memory_bytes": 64_u64 << 30 });
+    assert!(offered("qwen3.6-27b", "Q8_0", &unknown).iter().all(|fix| !fix.text.contains("tokens/s")));
+}
+
+#[test]
+fn a_plan_that_fits_says_what_comes_next() {
+    let next = |request: &Request| {
+        let (model, plan) = answer(request);
+        headline::next_step(&model, request, &plan.unwrap())
+    };
+    let with = |change: Value| {
+        let mut asked = serde_json::to_value(example()).unwrap();
+        for (name, value) in change.as_object().unwrap() {
+            asked[name] = value.clone();
+        }
+        Request::from_value(&asked).unwrap()
+    };
+    let most = |request: &Request| answer(request).1.unwrap().fit;
+    let q6 = with(json!({ "weights": { "format": "Q6_K" } }));
+    // The model's own limit is 262,144 (Qwen/Qwen3.6-27B config.json).
+    assert_eq!(next(&q6).unwrap(), "q8_0 cache would reach the model's own limit, 262,144.");
+    let q8 = with(json!({ "weights": { "format": "Q8_0" }, "context": 65_536 }));
+    let reach =
+        most(&Request { cache: serde_json::from_value(json!({ "kv": "q8_0" })).unwrap(), ..q8.clone() });
+    assert_eq!(
+        next(&q8).unwrap(),
+        format!("q8_0 cache would reach {}.", text::grouped(reach.max_context.unwrap()))
+    );
+    // Barely: what it says is safe fits whatever is estimated, and a step of 256 cells more does not.
+    let barely = with(json!({ "context": 262_144 }));
+    let said = next(&barely).unwrap();
+    let safe: u64 = said.split(' ').next().unwrap().replace(',', "").parse().unwrap();
+    let state = |context: u64| most(&Request { context: Some(context), ..barely.clone() }).state;
+    assert_eq!((state(safe), state(safe + 256)), (FitState::Fits, FitState::Barely));
+    // A context that ends at the model's limit wants nothing.
+    assert_eq!(next(&with(json!({ "weights": { "format": "IQ4_XS" }, "context": 8192 }))), None);
+}
+
 fn requests() -> impl Strategy<Value = Request> {
     let model = proptest::sample::select(vec![
         "qwen3-8b",
