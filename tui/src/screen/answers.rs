@@ -3,10 +3,11 @@
 use crate::load;
 use kvplan_core::error::PlanError;
 use kvplan_core::launch::{Launch, Target, export};
+use kvplan_core::placement::State as FitState;
 use kvplan_core::plan::{Plan, Request};
 use kvplan_core::planner::view::curve::{Curve, curve};
 use kvplan_core::planner::view::fixes::{Fix, fixes};
-use kvplan_core::planner::view::headline::{Headline, headline};
+use kvplan_core::planner::view::headline::{Headline, headline, headline_with, next_step};
 use kvplan_core::planner::view::layers::{LayerMap, map};
 use kvplan_core::planner::view::memory::{Bar, bars};
 use kvplan_core::planner::view::table::{Table, table};
@@ -38,6 +39,8 @@ pub(crate) struct Answers {
     pub(crate) fixes: Vec<Fix>,
     pub(crate) why: Option<Why>,
     pub(crate) launch: Option<Result<Launch, PlanError>>,
+    /// What to do next, and what it was asked for: it does not depend on the context.
+    next: Option<(Request, Option<String>)>,
     /// What the last change did.
     pub(crate) change: String,
     /// Plan A: its answer, its curve, and what differs.
@@ -54,6 +57,8 @@ pub(crate) struct Pinned {
     pub(crate) plan: Result<Plan, PlanError>,
     /// Its curve.
     pub(crate) curve: Option<Curve>,
+    /// Its bars.
+    pub(crate) bars: Vec<Bar>,
     /// What differs from it, in words.
     pub(crate) differences: Vec<String>,
 }
@@ -65,11 +70,12 @@ impl Answers {
         let (request, view) = (&state.request, state.view);
         let plan = planner.plan_of(&Request { explain: true, ..request.clone() });
         let model = planner.model().ok();
-        let (kept, engines, last, drawn) = match before {
-            None => (None, None, None, None),
+        let (kept, engines, last, drawn, said) = match before {
+            None => (None, None, None, None, None),
             Some(before) => {
                 let last = before.plan.ok().map(Box::new).or(before.last);
-                (before.table.zip(before.asked), before.engines, last, Some((before.bars, before.curve)))
+                let drawn = (before.bars, before.curve);
+                (before.table.zip(before.asked), before.engines, last, Some(drawn), before.next)
             }
         };
         // Of a model that is not understood nothing can be drawn anew: what was drawn last stays, greyed.
@@ -82,16 +88,27 @@ impl Answers {
             Some((table, then)) => (Some(table), Some(then)),
             None => (None, None),
         };
-        let of = |request: &Request, plan: Option<&Plan>| {
+        let of = |model: Option<&ModelSpec>, request: &Request, plan: Option<&Plan>| {
             let context = plan.map_or(request.context.unwrap_or(1024), |plan| plan.context.get());
             model.and_then(|model| curve(model, request, context, POINTS).ok())
         };
         let (bars, curve) = stale.unwrap_or_else(|| {
             let bars = model.zip(shown).map(|(model, plan)| marked(model, request, plan));
-            (bars.unwrap_or_default(), of(request, shown))
+            (bars.unwrap_or_default(), of(model, request, shown))
         });
+        let next = model.zip(plan.as_ref().ok()).map(|(model, plan)| {
+            // Whether it fits barely does depend on the context.
+            let barely = (plan.fit.state == FitState::Barely).then_some(1);
+            let asked = Request { context: request.context.map(|_| barely.unwrap_or(0)), ..request.clone() };
+            match said.filter(|(then, _)| *then == asked) {
+                Some(said) => said,
+                None => (asked, next_step(model, request, plan)),
+            }
+        });
+        let step = next.as_ref().and_then(|(_, step)| step.as_deref());
         Self {
-            headline: headline(plan.as_ref(), view),
+            headline: headline_with(plan.as_ref(), step, view),
+            next,
             bars,
             curve,
             map: model.map(|model| map(model, shown)),
@@ -111,9 +128,15 @@ impl Answers {
                 change::line((before, then.as_ref()), (request, plan.as_ref().ok()), view)
             }),
             pinned: state.pinned.as_deref().map(|pinned| {
-                let then = planner.plan_of(pinned);
-                let differences = change::differences(pinned, request, view);
-                Pinned { curve: of(pinned, then.as_ref().ok()), plan: then, differences }
+                let (model, then) = (planner.model_of(pinned).ok(), planner.plan_of(pinned));
+                let (model, plan) = (model.as_deref(), then.as_ref().ok());
+                let bars = model.zip(plan).map(|(model, plan)| marked(model, pinned, plan));
+                Pinned {
+                    curve: of(model, pinned, plan),
+                    bars: bars.unwrap_or_default(),
+                    differences: change::differences(pinned, request, view),
+                    plan: then,
+                }
             }),
             plan,
             last,
@@ -165,6 +188,7 @@ impl Answers {
             asked: None,
             engines: None,
             fixes: Vec::new(),
+            next: None,
             why: None,
             launch: None,
             change: String::new(),

@@ -6,7 +6,7 @@ use super::lists::{self, Whose};
 use super::picker::{List, Picker};
 use super::{more, options};
 use kvplan_core::cache::Knob;
-use kvplan_core::plan::{ModelRef, resolve_model};
+use kvplan_core::plan::{ModelRef, Request, resolve_model};
 use kvplan_core::planner::Field;
 
 impl App {
@@ -25,8 +25,18 @@ impl App {
     }
 
     pub(super) fn choose_codec(&mut self, knob: Knob) {
-        let current = self.planner.state().request.cache.side(knob);
-        self.mode = Mode::Pick(lists::codecs(Whose::Model, knob, self.engine(), current));
+        let request = &self.planner.state().request;
+        // Without a machine nothing is searched: whether a type can be had is all that is asked.
+        let alone = Request { hardware: Vec::new(), ..request.clone() };
+        let answers = self.planner.plan_of(&alone).is_ok();
+        let refused = |codec: &str| {
+            let mut asked = alone.clone();
+            asked.cache.set(knob, Some(codec.to_owned()));
+            let error = answers.then(|| self.planner.plan_of(&asked).err()).flatten()?;
+            Some(error.message)
+        };
+        let list = lists::codecs(Whose::Model, knob, self.engine(), request.cache.side(knob), refused);
+        self.mode = Mode::Pick(list);
     }
 
     pub(super) fn choose_more(&mut self) {

@@ -216,7 +216,14 @@ const fn programs(name: EngineName) -> &'static str {
 }
 
 /// Codecs of one side: those the engine offers first.
-pub(crate) fn codecs(whose: Whose, knob: Knob, engine: EngineName, current: Option<&str>) -> Picker {
+/// `refused` says why one cannot be had, of those that the engine does not offer.
+pub(crate) fn codecs(
+    whose: Whose,
+    knob: Knob,
+    engine: EngineName,
+    current: Option<&str>,
+    refused: impl Fn(&str) -> Option<String>,
+) -> Picker {
     let offered = cache_types(engine);
     let item = |codec: Codec| {
         let info = codec.layout().info();
@@ -229,8 +236,14 @@ pub(crate) fn codecs(whose: Whose, knob: Knob, engine: EngineName, current: Opti
             take: does(whose.cache(knob, Some(codec.name().to_owned()))),
         }
     };
-    let first = offered.iter().filter_map(|name| Codec::parse(name));
+    let first = offered.iter().filter_map(|name| Codec::parse(name)).map(item);
     let rest = Codec::ALL.iter().copied().filter(|codec| !offered.contains(&codec.name()));
+    let rest = rest.map(|codec| match refused(codec.name()) {
+        Some(reason) => Item { detail: format!("refused: {reason}"), ..item(codec) },
+        None => item(codec),
+    });
+    // What can be had stands before what is refused.
+    let (refusals, had): (Vec<Item>, Vec<Item>) = rest.partition(|item| item.detail.starts_with("refused: "));
     let default = Item {
         label: "default".to_owned(),
         detail: "the engine's own".to_owned(),
@@ -243,7 +256,7 @@ pub(crate) fn codecs(whose: Whose, knob: Knob, engine: EngineName, current: Opti
         (Whose::Draft, false) => "cache type of the draft's keys",
         (Whose::Draft, true) => "cache type of the draft's values",
     };
-    Picker::new(title, first.chain(rest).map(item).chain([default]).collect(), current)
+    Picker::new(title, first.chain(had).chain([default]).chain(refusals).collect(), current)
 }
 
 /// Every command: the help and the palette.

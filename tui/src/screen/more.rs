@@ -93,5 +93,5 @@ pub(crate) fn drafts(model: Option<&ModelSpec>, request: &Request, view: View) -
 pub(crate) fn draft_codecs(knob: Knob, request: &Request) -> Picker {
     let engine = request.engine.as_ref().map_or_else(EngineName::default, |engine| engine.name);
     let set = request.extras.as_ref().and_then(|extras| extras.draft_cache.side(knob));
-    super::lists::codecs(Whose::Draft, knob, engine, set)
+    super::lists::codecs(Whose::Draft, knob, engine, set, |_| None)
 }

@@ -1,9 +1,10 @@
 //! Numbers that move: a step of a key, a snap, a drag of a pointer, the largest that fits.
 
 use super::app::App;
+use kvplan_core::hardware::{Class, Device, catalog};
 use kvplan_core::planner::view::change;
 use kvplan_core::planner::{Action, Field, snap};
-use kvplan_core::unit::Bytes;
+use kvplan_core::unit::{Binary, Bytes};
 
 impl App {
     fn stops(&self) -> Vec<snap::Stop> {
@@ -53,11 +54,40 @@ impl App {
         const STEP: u64 = 1 << 28;
         let Some(capacity) = self.answers.curve.as_ref().and_then(|curve| curve.capacity) else { return };
         let whole = capacity.saturating_add(self.number(Field::KeepFree));
+        // Beyond all of it there are larger cards: one for each pull.
+        if bytes > whole.saturating_add(whole / 64) {
+            self.grabbed = false;
+            return self.larger_card();
+        }
         self.focus = Field::KeepFree;
         let kept = whole.saturating_sub(bytes) / STEP * STEP;
         self.move_to(&snap::Stop { value: kept, name: String::new() });
         let size = kvplan_core::planner::view::text::bytes(Bytes::new(kept), self.planner.state().view);
         self.say(format!("keep free {size}"));
+    }
+
+    /// The next larger card of the same maker takes the place of the one that is set.
+    fn larger_card(&mut self) {
+        let mut devices = self.planner.state().request.hardware.clone();
+        let own = devices.iter_mut().find(|entry| entry.memory_bytes.is_none());
+        let found = own.and_then(|entry| {
+            let now = catalog::find(&entry.device).ok()?;
+            let more = |device: &&Device| {
+                device.record().vendor == now.record().vendor
+                    && is_card(device)
+                    && device.memory() > now.memory()
+            };
+            let next = catalog::all().filter_map(Result::ok).filter(more);
+            let next =
+                next.min_by_key(|device| (device.memory(), device.class() != now.class(), device.id()))?;
+            entry.device = next.id().to_owned();
+            Some((next.name(), next.memory()?))
+        });
+        let Some((name, memory)) = found else { return self.say("there is no larger card of that maker") };
+        self.act(Action::Devices(devices));
+        if self.said.is_none() {
+            self.say(format!("{name}, {}: pull again for a larger one, u takes it back", Binary(memory)));
+        }
     }
 
     /// The key or the pointer was let go.
@@ -76,5 +106,18 @@ impl App {
             let most = change::number(field, self.number(field), self.planner.state().view);
             self.say(format!("{} {most}: {why}", field.label()));
         }
+    }
+}
+
+/// What is put into a machine, as the machine's own memory is not.
+fn is_card(device: &Device) -> bool {
+    match device.class() {
+        Class::ConsumerGpu | Class::WorkstationGpu | Class::DatacenterGpu => true,
+        Class::UnifiedSoc
+        | Class::Accelerator
+        | Class::MobileNpu
+        | Class::HostMemory
+        | Class::Disk
+        | Class::Link => false,
     }
 }

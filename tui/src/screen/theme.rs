@@ -229,6 +229,11 @@ impl Theme {
         if self.ascii { ':' } else { '┊' }
     }
 
+    /// The end of plan A's bar.
+    pub(crate) const fn pinned(self) -> char {
+        'A'
+    }
+
     /// Text as this theme can write it.
     pub(crate) fn text(self, text: &str) -> String {
         if !self.ascii || text.is_ascii() {

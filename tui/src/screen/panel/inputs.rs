@@ -11,6 +11,7 @@ use crate::screen::command::Command;
 use crate::screen::entry::Purpose;
 use crate::screen::options;
 use kvplan_core::cache::Role;
+use kvplan_core::engine::EngineName;
 use kvplan_core::plan::ModelRef;
 use kvplan_core::planner::Field;
 use kvplan_core::planner::view::{self, change};
@@ -164,7 +165,10 @@ fn others(app: &App) -> Vec<More> {
     };
     let number = |field: Field| {
         let set = field.get(request);
-        let usual = matches!(field, Field::InUse | Field::KeepFree) || field == app.focus;
+        let usual = matches!(field, Field::InUse | Field::KeepFree)
+            || field == app.focus
+            || field == Field::Mtp && app.planner.model().is_ok_and(|model| model.mtp_count() > 0)
+            || field == Field::ExpertLayersOnHost && app.engine() == EngineName::LlamaCpp && has_experts(app);
         let plain = !matches!(field, Field::Context | Field::Sequences);
         let n = set.filter(|_| plain).or((plain && usual).then_some(0))?;
         let found = field == Field::InUse && app.in_use == Some(n);
@@ -206,6 +210,12 @@ fn others(app: &App) -> Vec<More> {
     all
 }
 
+/// Whether the model is a mixture of experts.
+fn has_experts(app: &App) -> bool {
+    let shape = app.planner.model().ok().and_then(|model| model.record().shape.as_ref());
+    shape.is_some_and(|shape| shape.experts_used.is_some())
+}
+
 /// The line of what else is set, and what is assumed for none.
 fn more(app: &App, area: Rect, y: u16, buf: &mut Buffer) {
     let theme = app.theme;
@@ -213,9 +223,11 @@ fn more(app: &App, area: Rect, y: u16, buf: &mut Buffer) {
     let end = area.width.saturating_sub(6);
     let mut all = others(app);
     // What is set comes before what is not, where not all of it has room.
-    let needed: u16 = all.iter().map(|more| more.width().saturating_add(3)).sum();
-    if x.saturating_add(needed) > end {
-        all.retain(|more| more.set || more.focus);
+    let needed = |all: &[More]| all.iter().map(|more| more.width().saturating_add(3)).sum::<u16>();
+    while x.saturating_add(needed(&all)) > end.saturating_add(3)
+        && let Some(at) = all.iter().position(|more| !more.set && !more.focus)
+    {
+        all.remove(at);
     }
     let mut left = all.len();
     for more in all {

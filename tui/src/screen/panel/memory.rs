@@ -144,9 +144,13 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let first = if small { tightest(app, bars) } else { 0 };
     for (at, bar) in bars.iter().enumerate().skip(first).take(shown) {
         one(app, bar, (area, y), place, buf);
-        let ghost = app.preview.as_ref().and_then(|preview| preview.bars.get(at)).or(None);
-        if let Some(ghost) = ghost {
-            end_of(ghost, (area, y), place, theme, buf);
+        // Plan A ends here, and what is previewed there.
+        let pinned = app.answers.pinned.as_ref().and_then(|pinned| pinned.bars.get(at));
+        if let Some(pinned) = pinned.filter(|pinned| pinned.used() != bar.used()) {
+            end_of(pinned, (area, y), place, (theme, theme.pinned()), buf);
+        }
+        if let Some(ghost) = app.preview.as_ref().and_then(|preview| preview.bars.get(at)) {
+            end_of(ghost, (area, y), place, (theme, theme.marker()), buf);
         }
         let rest = bars.len() - shown;
         let more = (at + 1 == first + shown && rest > 0).then(|| format!("   and {rest} more devices"));
@@ -199,14 +203,20 @@ fn drawn(cell: CellOf, theme: Theme, figure: Figure) -> (char, Style) {
     }
 }
 
-/// Where the alternative under the cursor would end.
-fn end_of(ghost: &Bar, (area, y): (Rect, u16), (left, width): (u16, u16), theme: Theme, buf: &mut Buffer) {
+/// Where another plan's bar would end.
+fn end_of(
+    ghost: &Bar,
+    (area, y): (Rect, u16),
+    (left, width): (u16, u16),
+    (theme, sign): (Theme, char),
+    buf: &mut Buffer,
+) {
     let capacity = ghost.capacity.map_or(0, Bytes::get).max(1);
     let kept = ghost.segments.iter().filter(|s| s.part == Part::KeptFree).map(|s| s.bytes.get()).sum::<u64>();
     let used = ghost.used().get().saturating_sub(kept).min(capacity);
     let at = u128::from(used) * u128::from(width) / u128::from(capacity);
     let x = left + u16::try_from(at).unwrap_or(width).min(width.saturating_sub(1));
-    text(buf, area, x, y, &theme.marker().to_string(), theme.part(Part::Compressed));
+    text(buf, area, x, y, &sign.to_string(), theme.part(Part::Compressed));
 }
 
 /// A part of the legend.

@@ -259,6 +259,17 @@ fn a_pointer_lights_a_part_takes_a_cell_and_drags_the_context() {
     mouse::mouse(&mut app, event(MouseEventKind::Up(MouseButton::Left), 0, 0), area);
     press(&mut app, "u");
     assert_eq!(app.planner.state().request.reserve.keep_free_bytes, 0);
+    // Pulled up it is the next larger card of the maker, once a pull.
+    let device = |app: &App| app.planner.state().request.hardware[0].device.clone();
+    mouse::mouse(&mut app, event(down, at.curve.x + 20, line), area);
+    mouse::mouse(&mut app, event(drag, at.curve.x + 20, at.curve.y + 1), area);
+    let card = device(&app);
+    let memory = |id: &str| kvplan_core::hardware::catalog::find(id).unwrap().memory().unwrap();
+    assert!(memory(&card) > memory("rtx-5090") && memory(&card) < memory("h100-sxm-80gb"), "{card}");
+    assert!(app.said.as_deref().unwrap().contains("GiB"), "{:?}", app.said);
+    mouse::mouse(&mut app, event(MouseEventKind::Up(MouseButton::Left), 0, 0), area);
+    press(&mut app, "u");
+    assert_eq!(device(&app), "rtx-5090");
     let row = at.table.y + 3;
     let x = (at.table.x..at.table.x + at.table.width)
         .find(|x| {
@@ -269,6 +280,17 @@ fn a_pointer_lights_a_part_takes_a_cell_and_drags_the_context() {
     assert!(x > at.table.x);
     mouse::mouse(&mut app, event(down, 20, 0), area);
     assert_eq!(app.planner.state().view.tab, Tab::Compare);
+}
+
+#[test]
+fn a_cache_type_that_the_engine_refuses_says_so_in_the_list() {
+    let mut app = app();
+    press(&mut app, "k");
+    let Mode::Pick(list) = &app.mode else { panic!("no list") };
+    let of = |name: &str| list.found().position(|item| item.label == name).unwrap();
+    let detail = |name: &str| list.found().nth(of(name)).unwrap().detail.clone();
+    assert!(detail("fp8_e4m3").starts_with("refused: ") && !detail("q8_0").contains("refused"));
+    assert!(of("q8_0") < of("default") && of("default") < of("fp8_e4m3"));
 }
 
 #[test]
