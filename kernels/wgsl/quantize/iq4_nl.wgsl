@@ -41,10 +41,7 @@ fn code(x: u32, inverse: u32, plain: bool) -> u32 {
         code = select(code, low + 1u, off >= 0.0f);
         nearest = min(nearest, abs(off));
     }
-    if !plain || nearest < NEAR {
-        return exact_code(exact_mul(inverse, x));
-    }
-    return code;
+    return select(code, UNSURE, !plain || nearest < NEAR);
 }
 
 // d as f16 from the codes, by the reference's operations.
@@ -93,8 +90,15 @@ fn block(first: u32) {
     if (extreme & ~EXACT_SIGN) >= IQ4_LEAST_EXTREME {
         let inverse = exact_div(bitcast<u32>(1.0f), exact_div(extreme, bitcast<u32>(iq4_level(0u))));
         let plain = near_middle(extreme & ~EXACT_SIGN);
+        var unsure = 0u;
         for (var i = 0u; i < IQ4_NL_ELEMENTS; i++) {
-            codes[i] = code(src[first + i], inverse, plain);
+            let found = code(src[first + i], inverse, plain);
+            codes[i] = found;
+            unsure |= (found >> 31u) << i;
+        }
+        for (; unsure != 0u; unsure &= unsure - 1u) {
+            let i = firstTrailingBit(unsure);
+            codes[i] = exact_code(exact_mul(inverse, src[first + i]));
         }
         d = scale(first, &codes, extreme);
     }

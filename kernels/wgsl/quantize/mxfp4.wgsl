@@ -8,6 +8,7 @@
 #import shared/exact_more
 #import shared/near
 #import shared/stream
+#import shared/nibbles
 #import shared/e2m1
 #import layout/mxfp4
 
@@ -31,15 +32,10 @@ fn exact_code(x: u32, half: u32) -> u32 {
 }
 
 fn code(x: u32, e: u32, plain: bool) -> u32 {
-    if plain {
-        // A power of two: exact.
-        let magnitude = bitcast<u32>(bitcast<f32>(x & ~EXACT_SIGN) * bitcast<f32>((254u - e) << 23u));
-        if e2m1_certain(magnitude) {
-            let code = e2m1_code(magnitude);
-            return code | select(0u, (x >> 28u) & 8u, code > 0u);
-        }
-    }
-    return exact_code(x, select((e - 1u) << 23u, 0x00200000u << e, e < 2u));
+    // A power of two: exact.
+    let magnitude = bitcast<u32>(bitcast<f32>(x & ~EXACT_SIGN) * bitcast<f32>((254u - e) << 23u));
+    let code = e2m1_code(magnitude);
+    return select(UNSURE, code | select(0u, (x >> 28u) & 8u, code > 0u), plain && e2m1_certain(magnitude));
 }
 
 // ⌊log2 x⌋ of a positive number, log2 rounded to f32 first.
@@ -70,11 +66,21 @@ fn block(first: u32) {
         e = bitcast<u32>(floor_log2(amax) + 125) & 0xffu;
     }
     let plain = near_middle(amax);
-    stream_put(e, 8u);
+    var nibbles = NIBBLES_NONE;
+    var unsure = 0u;
     for (var i = 0u; i < MXFP4_ELEMENTS / 2u; i++) {
         let low = code(src[first + i], e, plain);
-        stream_put(low | (code(src[first + i + MXFP4_ELEMENTS / 2u], e, plain) << 4u), 8u);
+        let high = code(src[first + i + MXFP4_ELEMENTS / 2u], e, plain);
+        nibbles = nibbles_with(nibbles, i, low, high);
+        unsure |= ((low >> 31u) << i) | ((high >> 31u) << (i + 16u));
     }
+    let half = select((e - 1u) << 23u, 0x00200000u << e, e < 2u);
+    for (; unsure != 0u; unsure &= unsure - 1u) {
+        let i = firstTrailingBit(unsure);
+        nibbles = nibbles_with_one(nibbles, i, exact_code(src[first + i], half));
+    }
+    stream_put(e, 8u);
+    nibbles_put(nibbles);
 }
 
 @compute @workgroup_size(64)

@@ -8,19 +8,21 @@
 #import shared/exact
 #import shared/near
 #import shared/stream
+#import shared/nibbles
 #import layout/q4_0
 
 const UNIT: u32 = 2u * Q4_0_ELEMENTS;
 // Units that an invocation takes.
 override RUN: u32 = 1u;
 
+fn exact_code(x: u32, inverse: u32) -> u32 {
+    return min(exact_low_byte(exact_add(exact_mul(x, inverse), bitcast<u32>(8.5f))), 15u);
+}
+
 fn code(x: u32, inverse: u32, plain: bool) -> u32 {
     let raised = bitcast<f32>(x) * bitcast<f32>(inverse) + 8.5f;
     let whole = floor(raised);
-    if !plain || near_edge(raised, whole) {
-        return min(exact_low_byte(exact_add(exact_mul(x, inverse), bitcast<u32>(8.5f))), 15u);
-    }
-    return min(u32(whole), 15u);
+    return select(min(u32(whole), 15u), UNSURE, !plain || near_edge(raised, whole));
 }
 
 fn block(first: u32) {
@@ -33,12 +35,20 @@ fn block(first: u32) {
     let d = exact_mul(extreme, bitcast<u32>(-0.125f));
     let inverse = select(exact_div(bitcast<u32>(1.0f), d), 0u, (d & ~EXACT_SIGN) == 0u);
     let plain = near_middle(extreme & ~EXACT_SIGN);
-    stream_put(half_f16(d), 16u);
+    var nibbles = NIBBLES_NONE;
+    var unsure = 0u;
     for (var i = 0u; i < Q4_0_ELEMENTS / 2u; i++) {
         let low = code(src[first + i], inverse, plain);
         let high = code(src[first + i + Q4_0_ELEMENTS / 2u], inverse, plain);
-        stream_put(low | (high << 4u), 8u);
+        nibbles = nibbles_with(nibbles, i, low, high);
+        unsure |= ((low >> 31u) << i) | ((high >> 31u) << (i + 16u));
     }
+    for (; unsure != 0u; unsure &= unsure - 1u) {
+        let i = firstTrailingBit(unsure);
+        nibbles = nibbles_with_one(nibbles, i, exact_code(src[first + i], inverse));
+    }
+    stream_put(half_f16(d), 16u);
+    nibbles_put(nibbles);
 }
 
 @compute @workgroup_size(64)

@@ -15,14 +15,14 @@ const UNIT: u32 = Q4_1_ELEMENTS;
 // Units that an invocation takes.
 override RUN: u32 = 1u;
 
+fn exact_code(x: u32, low: u32, inverse: u32) -> u32 {
+    return min(exact_low_byte(exact_add(exact_mul(exact_sub(x, low), inverse), bitcast<u32>(0.5f))), 15u);
+}
+
 fn code(x: u32, low: u32, inverse: u32, plain: bool) -> u32 {
     let raised = (bitcast<f32>(x) - bitcast<f32>(low)) * bitcast<f32>(inverse) + 0.5f;
     let whole = floor(raised);
-    if !plain || near_edge(raised, whole) {
-        let exact = exact_add(exact_mul(exact_sub(x, low), inverse), bitcast<u32>(0.5f));
-        return min(exact_low_byte(exact), 15u);
-    }
-    return u32(whole);
+    return select(u32(whole), UNSURE, !plain || near_edge(raised, whole));
 }
 
 fn block(first: u32) {
@@ -34,9 +34,16 @@ fn block(first: u32) {
     let inverse = exact_reciprocal(d);
     let plain = near_middle(max(range.low & ~EXACT_SIGN, range.high & ~EXACT_SIGN));
     var nibbles = NIBBLES_NONE;
+    var unsure = 0u;
     for (var i = 0u; i < UNIT / 2u; i++) {
         let low = code(src[first + i], range.low, inverse, plain);
-        nibbles = nibbles_with(nibbles, i, low, code(src[first + i + UNIT / 2u], range.low, inverse, plain));
+        let high = code(src[first + i + UNIT / 2u], range.low, inverse, plain);
+        nibbles = nibbles_with(nibbles, i, low, high);
+        unsure |= ((low >> 31u) << i) | ((high >> 31u) << (i + 16u));
+    }
+    for (; unsure != 0u; unsure &= unsure - 1u) {
+        let i = firstTrailingBit(unsure);
+        nibbles = nibbles_with_one(nibbles, i, exact_code(src[first + i], range.low, inverse));
     }
     stream_put(half_f16(d), 16u);
     stream_put(half_f16(range.low), 16u);

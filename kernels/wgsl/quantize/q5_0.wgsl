@@ -15,13 +15,14 @@ const UNIT: u32 = 2u * Q5_0_ELEMENTS;
 // Units that an invocation takes.
 override RUN: u32 = 1u;
 
+fn exact_code(x: u32, inverse: u32) -> u32 {
+    return min(exact_low_byte(exact_add(exact_mul(x, inverse), bitcast<u32>(16.5f))), 31u);
+}
+
 fn code(x: u32, inverse: u32, plain: bool) -> u32 {
     let raised = bitcast<f32>(x) * bitcast<f32>(inverse) + 16.5f;
     let whole = floor(raised);
-    if !plain || near_edge(raised, whole) {
-        return min(exact_low_byte(exact_add(exact_mul(x, inverse), bitcast<u32>(16.5f))), 31u);
-    }
-    return min(u32(whole), 31u);
+    return select(min(u32(whole), 31u), UNSURE, !plain || near_edge(raised, whole));
 }
 
 fn block(first: u32) {
@@ -34,9 +35,16 @@ fn block(first: u32) {
     let inverse = exact_reciprocal(d);
     let plain = near_middle(extreme & ~EXACT_SIGN);
     var nibbles = NIBBLES_NONE;
+    var unsure = 0u;
     for (var i = 0u; i < Q5_0_ELEMENTS / 2u; i++) {
         let low = code(src[first + i], inverse, plain);
-        nibbles = nibbles_with(nibbles, i, low, code(src[first + i + Q5_0_ELEMENTS / 2u], inverse, plain));
+        let high = code(src[first + i + Q5_0_ELEMENTS / 2u], inverse, plain);
+        nibbles = nibbles_with(nibbles, i, low, high);
+        unsure |= ((low >> 31u) << i) | ((high >> 31u) << (i + 16u));
+    }
+    for (; unsure != 0u; unsure &= unsure - 1u) {
+        let i = firstTrailingBit(unsure);
+        nibbles = nibbles_with_one(nibbles, i, exact_code(src[first + i], inverse));
     }
     stream_put(half_f16(d), 16u);
     stream_put(nibbles.fifth & 0xffffu, 16u);

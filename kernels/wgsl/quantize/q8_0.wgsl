@@ -13,13 +13,15 @@ const UNIT: u32 = 2u * Q8_0_ELEMENTS;
 // Units that an invocation takes.
 override RUN: u32 = 1u;
 
+fn exact_code(x: u32, inverse: u32) -> u32 {
+    return exact_low_byte(exact_round_away(exact_mul(x, inverse)));
+}
+
 fn code(x: u32, inverse: u32, plain: bool) -> u32 {
     let raised = bitcast<f32>(x & ~EXACT_SIGN) * bitcast<f32>(inverse) + 0.5f;
     let whole = floor(raised);
-    if !plain || near_edge(raised, whole) {
-        return exact_low_byte(exact_round_away(exact_mul(x, inverse)));
-    }
-    return select(u32(whole), ~u32(whole) + 1u, (x & EXACT_SIGN) != 0u) & 0xffu;
+    let code = select(u32(whole), ~u32(whole) + 1u, (x & EXACT_SIGN) != 0u) & 0xffu;
+    return select(code, UNSURE, !plain || near_edge(raised, whole));
 }
 
 fn block(first: u32) {
@@ -31,8 +33,23 @@ fn block(first: u32) {
     let inverse = select(exact_div(bitcast<u32>(1.0f), d), 0u, d == 0u);
     let plain = near_middle(amax);
     stream_put(half_f16(d), 16u);
-    for (var i = 0u; i < Q8_0_ELEMENTS; i++) {
-        stream_put(code(src[first + i], inverse, plain), 8u);
+    var words: array<u32, Q8_0_ELEMENTS / 4u>;
+    var unsure = 0u;
+    for (var i = 0u; i < Q8_0_ELEMENTS; i += 4u) {
+        let a = code(src[first + i], inverse, plain);
+        let b = code(src[first + i + 1u], inverse, plain);
+        let c = code(src[first + i + 2u], inverse, plain);
+        let e = code(src[first + i + 3u], inverse, plain);
+        unsure |= ((a >> 31u) | ((b >> 31u) << 1u) | ((c >> 31u) << 2u) | ((e >> 31u) << 3u)) << i;
+        words[i / 4u] = (a & 0xffu) | ((b & 0xffu) << 8u) | ((c & 0xffu) << 16u) | (e << 24u);
+    }
+    for (; unsure != 0u; unsure &= unsure - 1u) {
+        let i = firstTrailingBit(unsure);
+        words[i / 4u] |= exact_code(src[first + i], inverse) << (i % 4u * 8u);
+    }
+    for (var i = 0u; i < Q8_0_ELEMENTS / 4u; i++) {
+        stream_put(words[i] & 0xffffu, 16u);
+        stream_put(words[i] >> 16u, 16u);
     }
 }
 

@@ -15,3 +15,7 @@ fn near_middle(amax: u32) -> bool {
 fn near_edge(value: f32, whole: f32) -> bool {
     return abs(value - whole - 0.5f) > 0.5f - NEAR;
 }
+
+// What stands for a code that is not certain; all of a block's are then found on integers in one loop, which a driver that
+// works out both sides of branches walks once or twice, not for every element.
+const UNSURE: u32 = 0x80000000u;

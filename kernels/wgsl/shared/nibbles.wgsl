@@ -16,6 +16,11 @@ fn nibbles_with(nibbles: Nibbles, i: u32, low: u32, high: u32) -> Nibbles {
     return next;
 }
 
+// With the code of element `i`, any of the 32.
+fn nibbles_with_one(nibbles: Nibbles, i: u32, code: u32) -> Nibbles {
+    return nibbles_with(nibbles, i & 15u, select(code, 0u, i > 15u), select(0u, code, i > 15u));
+}
+
 fn nibbles_put(nibbles: Nibbles) {
     for (var i = 0u; i < 4u; i++) {
         stream_put(nibbles.words[i] & 0xffffu, 16u);
