@@ -46,8 +46,17 @@ pub fn draw<DB: DrawingBackend>(backend: DB, chart: &Chart, ink: &Ink) -> Drawn<
     area.present()
 }
 
+/// The curve as far as the axis goes: what is above leaves the plot at its top.
 fn points(frame: &Frame, curve: &Curve) -> Vec<(i32, i32)> {
-    curve.samples.iter().map(|sample| (frame.x(sample.tokens), frame.y(sample.bytes))).collect()
+    let inside = curve.samples.iter().take_while(|sample| sample.bytes <= frame.high);
+    let mut points: Vec<_> = inside.map(|sample| (frame.x(sample.tokens), frame.y(sample.bytes))).collect();
+    if let Some([before, after]) = curve.samples.get(points.len().saturating_sub(1)..points.len() + 1) {
+        let (rise, run) = (u128::from(after.bytes - before.bytes), u128::from(after.tokens - before.tokens));
+        let share = u128::from(frame.high - before.bytes) * run / rise.max(1);
+        let tokens = before.tokens.saturating_add(u64::try_from(share).unwrap_or(0));
+        points.push((frame.x(tokens), frame.top));
+    }
+    points
 }
 
 fn axes<DB: DrawingBackend>(area: &Area<DB>, frame: &Frame, chart: &Chart, ink: &Ink) -> Drawn<DB> {
@@ -120,7 +129,8 @@ fn marks<DB: DrawingBackend>(area: &Area<DB>, frame: &Frame, chart: &Chart, ink:
     area.draw(&Circle::new((x, y), 4, colour.filled()))?;
     let middle = frame.left + (frame.right - frame.left) / 2;
     let (at, side) = if x > middle { (x - GAP - 4, HPos::Right) } else { (x + GAP + 4, HPos::Left) };
-    let label = format!("{} tokens", grouped(chart.context));
+    let beyond = if here > frame.high { " ↑" } else { "" };
+    let label = format!("{} tokens{beyond}", grouped(chart.context));
     text(area, &label, (at, y + GAP + 2), colour, side, VPos::Top)
 }
 

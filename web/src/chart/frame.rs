@@ -36,10 +36,10 @@ impl Frame {
         let bytes = || curves.iter().flat_map(|curve| curve.samples.iter().map(|sample| sample.bytes));
         let capacity = curves.iter().filter_map(|curve| curve.capacity);
         let most = bytes().max().unwrap_or(1);
-        // A curve far above the capacity would press what matters flat: the axis ends at twice the capacity.
-        let ceiling = capacity.clone().max().map_or(u64::MAX, |room| room.saturating_mul(2));
-        let top = capacity.max().unwrap_or(0).max(most.min(ceiling)).max(1);
-        let least = bytes().min().unwrap_or(0);
+        // A curve far above the capacity would press what matters flat: the axis ends at four times the capacity.
+        let ceiling = capacity.clone().max().map_or(u64::MAX, |room| room.saturating_mul(4));
+        let top = capacity.clone().max().unwrap_or(0).max(most.min(ceiling)).max(1);
+        let least = bytes().chain(capacity).min().unwrap_or(0);
         let low = if least > top / 4 { least - (top - least) / 8 } else { 0 };
         let high = top.saturating_add((top - low) / 12).max(low + 1);
         let (width, height) = (pixels(size.0), pixels(size.1));

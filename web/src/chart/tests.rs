@@ -63,3 +63,18 @@ fn plan_a_and_a_preview_are_dashed_and_the_plan_is_not() {
     let pinned = Chart { pinned: Some(curve(None)), ..chart() };
     assert!(lines(&pinned) > lines(&alone) + 5);
 }
+
+#[test]
+fn a_curve_far_above_the_capacity_leaves_the_plot_and_the_capacity_stays_in_it() {
+    let chart = Chart { curve: curve(Some(5 << 30)), most: None, ..chart() };
+    let frame = chart.frame((600, 300));
+    assert!(frame.low < 5 << 30 && frame.high < 24 << 30, "{frame:?}");
+    let svg = chart.svg((600, 300), &Ink::LIGHT).unwrap();
+    assert!(svg.contains("131,072 tokens ↑"), "it stands above: {svg}");
+    let thick =
+        svg.lines().find(|line| line.contains("<polyline") && line.contains("stroke-width=\"2\"")).unwrap();
+    let points = thick.split("points=\"").nth(1).unwrap().split('"').next().unwrap();
+    let last: Vec<i32> =
+        points.split_whitespace().last().unwrap().split(',').map(|n| n.parse().unwrap()).collect();
+    assert!(last[0] < frame.right - 100 && last[1] == frame.top, "{points}");
+}
