@@ -132,7 +132,7 @@ fn header(
                 <button type="button" title="2^30 bytes, or 10^9" on:click=move |_| store.act(Action::Units(other()))>
                     {move || units().to_string()}
                 </button>
-                <button type="button" on:click=move |_| theme.turn()>{move || format!("theme: {}", theme.choice.get())}</button>
+                <button type="button" on:click=move |_| theme.turn()><span class="long">"theme: "</span>{move || theme.choice.get().to_string()}</button>
             </div>
         </header>
     }

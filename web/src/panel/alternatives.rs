@@ -47,7 +47,7 @@ fn grid(store: Store, table: Table) -> AnyView {
     let marks: Vec<Mark> = table.rows.iter().flat_map(|row| row.cells.iter().map(|cell| cell.mark)).collect();
     let said = [(Mark::Limit, "= the model’s own limit"), (Mark::Barely, "! barely")];
     let legend = said.into_iter().filter(|(mark, _)| marks.contains(mark)).map(|(_, words)| words);
-    let legend = legend.collect::<Vec<_>>().join("   ");
+    let legend = legend.map(str::to_owned).chain(table.caption).collect::<Vec<_>>().join(" · ");
     view! {
         <div class="wide" tabindex="0" role="region" aria-label="Alternatives">
             <table>
@@ -74,17 +74,17 @@ fn grid(store: Store, table: Table) -> AnyView {
                 </tbody>
             </table>
         </div>
-        <p class="quiet">{legend} " " {table.caption}</p>
+        <p class="quiet">{legend}</p>
     }
     .into_any()
 }
 
 fn one(store: Store, cell: Cell) -> AnyView {
-    let text = format!("{}{}", cell.text, cell.mark.sign());
+    let (text, sign) = (cell.text, view! { <span class="sign">{cell.mark.sign()}</span> }.into_any());
     let why = cell.reason;
     let Some(request) = cell.request else {
         let over = cell.mark == Mark::Over;
-        return view! { <td class="number quiet" class:over=over title=why>{text}</td> }.into_any();
+        return view! { <td class="number quiet" class:over=over title=why>{text} {sign}</td> }.into_any();
     };
     let request = StoredValue::new(*request);
     let look = move || store.preview.set(Some(request.get_value()));
@@ -106,7 +106,7 @@ fn one(store: Store, cell: Cell) -> AnyView {
                 on:blur=move |_| away()
                 on:click=move |_| take()
             >
-                {text}
+                {text} {sign}
             </button>
         </td>
     }

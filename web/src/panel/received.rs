@@ -32,7 +32,7 @@ fn command(command: Command) -> AnyView {
             .collect_view()
     };
     view! {
-        <h2>{command.program}</h2>
+        <h2><span>{command.program}</span></h2>
         <div class="columns">
             <div>
                 <h3>"taken"</h3>
@@ -65,7 +65,7 @@ fn log(log: Log) -> AnyView {
         }
     });
     view! {
-        <h2>{format!("{} on {}", log.model, log.program)}</h2>
+        <h2><span>{format!("{} on {}", log.model, log.program)}</span></h2>
         <div class="wide" tabindex="0" role="region" aria-label="Printed beside predicted">
             <table>
                 <thead>

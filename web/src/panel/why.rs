@@ -14,8 +14,8 @@ pub(crate) fn why(store: Store) -> AnyView {
     let title = move || {
         store.why.with(|why| {
             why.as_ref().map(|why| match why.total {
-                Some(total) => format!("Why {} = {}", why.title, bytes(total, store.view.get())),
-                None => format!("Why {}", why.title),
+                Some(total) => format!("{} = {}", why.title, bytes(total, store.view.get())),
+                None => why.title.clone(),
             })
         })
     };
@@ -39,7 +39,7 @@ pub(crate) fn why(store: Store) -> AnyView {
         move || store.shown.with(|shown| shown.as_ref().map_or(0, |shown| shown.plan.assumptions.len()));
     view! {
         <section class="why" aria-labelledby="why-title" class:stale=move || store.answer.with(Result::is_err)>
-            <h2 id="why-title">{title}</h2>
+            <h2 id="why-title">"Why " <span>{title}</span></h2>
             <ul class="terms">{move || lines(0, FIRST)}</ul>
             <Show when={move || more() > 0}>
                 <details>
