@@ -1,19 +1,25 @@
-//! What can be typed: commands, and in `machine` what a plan is held against.
+//! What can be typed: commands here, `scenario` what is asked, `machine` what a plan is held against, `kernels` what runs
+//! codecs on their own, `value` how single values are read.
 
+mod kernels;
 mod machine;
+mod scenario;
+mod value;
 
+pub(crate) use kernels::{CodecArgs, Processor, RouteArg, ValidateArgs};
 pub(crate) use machine::MachineArgs;
+pub(crate) use scenario::ScenarioArgs;
+pub(crate) use value::option_value;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use kvplan_core::codec::{Codec, Side, StaticScale};
 use kvplan_core::engine::EngineName;
 use kvplan_core::fit::Unknown;
 use kvplan_core::launch::Target;
-use kvplan_core::plan::{CacheRequest, EngineRequest, ModelRef, Projections, Request, WhatIf, Workload};
-use kvplan_core::unit::{Tokens, parse_bytes, parse_tokens};
+use kvplan_core::plan::EngineRequest;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
+use value::{engine_name, engine_option, target, unknown};
 
 /// Plan a model's KV cache to the byte before loading it.
 #[derive(Debug, Parser)]
@@ -108,56 +114,6 @@ pub(crate) struct FitArgs {
     /// Print JSON instead
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// The part of a request that is the same for every engine.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ScenarioArgs {
-    /// Tokens per sequence, prompt and generated (128k = 131072)
-    #[arg(short, long, value_parser = parse_tokens)]
-    pub(crate) context: Option<Tokens>,
-    /// Sequences resident at once
-    #[arg(short, long, value_parser = parse_tokens)]
-    pub(crate) sequences: Option<Tokens>,
-    /// Encoder or image tokens per sequence
-    #[arg(long, value_parser = parse_tokens)]
-    pub(crate) encoder_tokens: Option<Tokens>,
-    /// Codec of keys and values
-    #[arg(long, value_name = "CODEC")]
-    pub(crate) cache: Option<String>,
-    /// Codec of keys
-    #[arg(short, long, value_name = "CODEC")]
-    pub(crate) k: Option<String>,
-    /// Codec of values
-    #[arg(short, long, value_name = "CODEC")]
-    pub(crate) v: Option<String>,
-    /// Codec of sparse-attention indexer keys
-    #[arg(long, value_name = "CODEC")]
-    pub(crate) indexer: Option<String>,
-    /// Codec of recurrent states
-    #[arg(long, value_name = "CODEC")]
-    pub(crate) state: Option<String>,
-    /// Codec of convolution states
-    #[arg(long, value_name = "CODEC")]
-    pub(crate) conv: Option<String>,
-    /// Multi-token-prediction layers kept in the cache
-    #[arg(long, default_value_t = 0)]
-    pub(crate) mtp: u64,
-    /// Tokens a sequence typically holds, where conversations are served: how many the pool holds of that length
-    #[arg(long, value_name = "TOKENS", value_parser = parse_tokens)]
-    pub(crate) typical: Option<Tokens>,
-    /// Tokens that 19 of 20 sequences stay below
-    #[arg(long, value_name = "TOKENS", value_parser = parse_tokens)]
-    pub(crate) p95: Option<Tokens>,
-    /// Tokens at the start that are the same in all sequences
-    #[arg(long, value_name = "TOKENS", value_parser = parse_tokens)]
-    pub(crate) shared_prefix: Option<Tokens>,
-    /// Sequences to serve: how many copies of the machine hold them
-    #[arg(long, value_name = "N", value_parser = parse_tokens)]
-    pub(crate) sessions: Option<Tokens>,
-    /// What if projections were one tensor: `k=v` or `q=k=v`
-    #[arg(long, value_name = "PROJECTIONS", value_parser = projections)]
-    pub(crate) what_if: Option<Projections>,
 }
 
 #[derive(Debug, Args)]
@@ -289,106 +245,6 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct CodecArgs {
-    /// Which codec
-    #[arg(long, value_parser = codec)]
-    pub(crate) codec: Codec,
-    /// Elements per row
-    #[arg(long)]
-    pub(crate) dim: usize,
-    /// Keys or values, where the codec stores them differently
-    #[arg(long, value_enum, default_value = "v")]
-    pub(crate) side: SideArg,
-    /// A scale outside the cache, for codecs that have one: x/scale is encoded
-    #[arg(long, value_parser = scale)]
-    pub(crate) scale: Option<StaticScale>,
-    /// The reference arithmetic, or what llama.cpp's cache path stores on x86 (encoding only)
-    #[arg(long, value_enum, default_value = "reference")]
-    pub(crate) route: RouteArg,
-    /// Where the arithmetic runs
-    #[arg(long, value_enum, default_value = "cpu")]
-    pub(crate) on: Processor,
-    /// With `--on gpu`, the adapter whose name contains this
-    #[arg(long, value_name = "NAME")]
-    pub(crate) adapter: Option<String>,
-    /// File to read
-    pub(crate) input: PathBuf,
-    /// File to write
-    pub(crate) output: PathBuf,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum RouteArg {
-    /// The published scalar reference
-    #[value(alias = "ref")]
-    Reference,
-    /// llama.cpp's cache path
-    Kv,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Processor {
-    /// The reference arithmetic on the CPU
-    Cpu,
-    /// The kernels, on this machine's GPU
-    Gpu,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum SideArg {
-    /// Keys
-    K,
-    /// Values
-    V,
-}
-
-impl From<SideArg> for Side {
-    fn from(side: SideArg) -> Self {
-        match side {
-            SideArg::K => Self::Key,
-            SideArg::V => Self::Value,
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ValidateArgs {
-    /// Take the shapes from this model's layers: a catalogued id, or a config.json, .gguf or spec file
-    #[arg(short, long, conflicts_with = "capture")]
-    pub(crate) model: Option<String>,
-    /// Tokens in the cache of every layer of the model (4k = 4096)
-    #[arg(short, long, value_parser = parse_tokens, requires = "model", default_value = "1k")]
-    pub(crate) context: Tokens,
-    /// Your own Q, K and V: `layer.<number>.q|k|v`, [tokens, heads, width] after rotary embedding
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub(crate) capture: Option<PathBuf>,
-    /// More shapes, and all tokens of a capture
-    #[arg(long)]
-    pub(crate) full: bool,
-    /// Only these codecs, separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "CODEC", value_parser = codec)]
-    pub(crate) codec: Vec<Codec>,
-    /// Do not time the kernels at several sizes
-    #[arg(long)]
-    pub(crate) no_timing: bool,
-    /// The adapter whose name contains this
-    #[arg(long, value_name = "NAME")]
-    pub(crate) adapter: Option<String>,
-    /// List the adapters of this machine and stop
-    #[arg(long)]
-    pub(crate) list_adapters: bool,
-    /// No GPU: the kernels' twins on the CPU, against the reference encoders
-    #[arg(long, conflicts_with_all = ["adapter", "list_adapters"])]
-    pub(crate) cpu: bool,
-    /// Write a page with tables and plots
-    #[arg(long, value_name = "FILE.html")]
-    pub(crate) report: Option<PathBuf>,
-    /// Print JSON instead
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
     /// Which form
     #[arg(default_value = "request")]
@@ -417,34 +273,6 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
-impl ScenarioArgs {
-    /// The request these arguments stand for.
-    pub(crate) fn request(&self, model: ModelRef) -> Request {
-        Request {
-            context: self.context.map(Tokens::get),
-            sequences: self.sequences.map(Tokens::get),
-            encoder_tokens: self.encoder_tokens.map(Tokens::get),
-            cache: CacheRequest {
-                kv: self.cache.clone(),
-                k: self.k.clone(),
-                v: self.v.clone(),
-                indexer: self.indexer.clone(),
-                state: self.state.clone(),
-                conv: self.conv.clone(),
-            },
-            mtp: self.mtp,
-            workload: Workload {
-                typical_context: self.typical.map_or(0, Tokens::get),
-                p95_context: self.p95.map_or(0, Tokens::get),
-                shared_prefix: self.shared_prefix.map_or(0, Tokens::get),
-                sessions: self.sessions.map_or(0, Tokens::get),
-            },
-            what_if: self.what_if.map(|projections| WhatIf { projections }),
-            ..Request::of(model)
-        }
-    }
-}
-
 impl PlanArgs {
     /// The engine asked for, with its options.
     pub(crate) fn engine_request(&self) -> Option<EngineRequest> {
@@ -452,58 +280,6 @@ impl PlanArgs {
         let options: Map<String, Value> = self.options.iter().cloned().collect();
         Some(EngineRequest { name, version: self.engine_version.clone(), options })
     }
-}
-
-fn engine_name(text: &str) -> Result<EngineName, String> {
-    use strum::IntoEnumIterator as _;
-    text.parse().map_err(|_| {
-        let known: Vec<&str> = EngineName::iter().map(EngineName::as_str).collect();
-        format!("no engine `{text}`; known: {}", known.join(", "))
-    })
-}
-
-fn unknown(text: &str) -> Result<Unknown, String> {
-    use strum::IntoEnumIterator as _;
-    text.parse().map_err(|_| {
-        let known: Vec<&str> = Unknown::iter().map(Unknown::into).collect();
-        format!("`{text}` cannot be asked for; known: {}", known.join(", "))
-    })
-}
-
-fn target(text: &str) -> Result<Target, String> {
-    use strum::IntoEnumIterator as _;
-    text.parse().map_err(|_| {
-        let known: Vec<&str> = Target::iter().map(Target::as_str).collect();
-        format!("nothing to write for `{text}`; known: {}", known.join(", "))
-    })
-}
-
-fn codec(text: &str) -> Result<Codec, String> {
-    Codec::parse(text).ok_or_else(|| format!("no codec `{text}`; `kvplan codecs` lists them"))
-}
-
-fn scale(text: &str) -> Result<StaticScale, String> {
-    let number: f32 = text.parse().map_err(|_| "a scale is a number".to_owned())?;
-    StaticScale::new(number).map_err(|error| error.to_string())
-}
-
-fn projections(text: &str) -> Result<Projections, String> {
-    serde_json::from_value(Value::String(text.to_owned())).map_err(|_| "use k=v or q=k=v".to_owned())
-}
-
-/// `NAME=VALUE`, the value as JSON where it is JSON, as a size where it is one (`16GiB`, `128k`), as text otherwise.
-fn engine_option(text: &str) -> Result<(String, Value), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| "write NAME=VALUE".to_owned())?;
-    Ok((name.to_owned(), option_value(value)))
-}
-
-/// The value of an option as it is typed: JSON, a number of tokens, a size, or a word.
-pub(crate) fn option_value(text: &str) -> Value {
-    serde_json::from_str(text)
-        .ok()
-        .or_else(|| parse_tokens(text).ok().map(|n| Value::from(n.get())))
-        .or_else(|| parse_bytes(text).ok().map(|n| Value::from(n.get())))
-        .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -514,17 +290,5 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn engine_options_read_as_json_sizes_or_text() {
-        assert_eq!(engine_option("n_ubatch=256"), Ok(("n_ubatch".into(), Value::from(256))));
-        assert_eq!(engine_option("kv_unified=true"), Ok(("kv_unified".into(), Value::from(true))));
-        assert_eq!(
-            engine_option("kv_cache_memory_bytes=16GiB"),
-            Ok(("kv_cache_memory_bytes".into(), Value::from(16u64 << 30)))
-        );
-        assert_eq!(engine_option("type_k=q8_0"), Ok(("type_k".into(), Value::from("q8_0"))));
-        assert!(engine_option("n_ubatch").is_err());
     }
 }
