@@ -94,7 +94,10 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         x = text(buf, area, x, 0, &format!(" {name} "), style);
     }
     let Some(table) = &app.answers.table else {
-        text(buf, area, 1, 1, "no alternatives without a model", theme.dim());
+        // With a model they follow the first frame.
+        if app.planner.model().is_err() {
+            text(buf, area, 1, 1, "no alternatives without a model", theme.dim());
+        }
         return;
     };
     let cursor = app.place();
