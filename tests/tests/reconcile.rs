@@ -116,6 +116,58 @@ fn a_latent_stored_twice_is_an_older_versions() {
     assert!(!wrong.agrees());
 }
 
+/// Lines of https://github.com/ollama/ollama/issues/9181, issues/8098 and pull/12000.
+#[rstest]
+#[case::seventy_billion(
+    "llama-3.1-70b",
+    81,
+    "19.5 GiB",
+    "--ctx-size 64000 --batch-size 512 --n-gpu-layers 44 --flash-attn --parallel 1"
+)]
+#[case::four_slots(
+    "llama-3.2-3b",
+    29,
+    "896.0 MiB",
+    "--ctx-size 8192 --batch-size 512 --n-gpu-layers 29 --parallel 4"
+)]
+#[case::windows(
+    "gemma-3-12b",
+    49,
+    "992.0 MiB",
+    "--ctx-size 8192 --batch-size 512 --n-gpu-layers 48 --parallel 1"
+)]
+fn what_ollamas_scheduler_estimates_of_a_cache_is_equal(
+    #[case] model: &str,
+    #[case] layers: u64,
+    #[case] kv: &str,
+    #[case] arguments: &str,
+) {
+    let text = format!(
+        "time=2025-02-18T02:21:25.646Z level=INFO source=server.go:130 msg=offload library=cuda layers.requested=-1 \
+         layers.model={layers} layers.split=\"\" memory.required.full=\"127.4 GiB\" memory.required.kv=\"{kv}\" \
+         memory.weights.total=\"87.3 GiB\"\n\
+         level=INFO source=server.go:380 msg=\"starting llama server\" cmd=\"ollama runner {arguments}\""
+    );
+    let found = reconciled(&text, Some(model), json!({}));
+    assert_eq!((exceptions(&found), found.program), (vec![], Some("Ollama")));
+    let equal = found.lines.iter().filter(|line| line.verdict == Verdict::Equal).count();
+    assert_eq!((equal, found.lines.len()), (2, 4), "layers and cache; what is of the file is not planned");
+    let wrong = reconciled(&text.replace("--ctx-size ", "--ctx-size 1"), Some(model), json!({}));
+    assert!(!wrong.agrees());
+}
+
+#[test]
+fn ollamas_scheduler_counted_quantized_caches_without_their_scales() {
+    // llama-3.1-8b at 8192 tokens: 512 MiB of one byte an element; q8_0 takes 34 bytes for 32 of them.
+    let text = "msg=offload layers.model=33 memory.required.kv=\"512.0 MiB\"\n\
+                msg=\"starting llama server\" cmd=\"runner --ctx-size 8192 --kv-cache-type q8_0 --flash-attn\"";
+    let found = reconciled(text, Some("llama-3.1-8b"), json!({}));
+    assert_eq!(exceptions(&found), [("scheduler: memory.required.kv".to_owned(), "explained")]);
+    assert!(found.agrees());
+    let other = reconciled(&text.replace("512.0", "513.0"), Some("llama-3.1-8b"), json!({}));
+    assert!(!other.agrees());
+}
+
 #[test]
 fn sglang_on_four_ranks_is_equal_once_the_ranks_are_named() {
     // The issue's command says `--tp 4`; the quoted line does not.
