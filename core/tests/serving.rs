@@ -79,6 +79,24 @@ fn a_window_moves_on_from_a_common_beginning_and_only_full_layers_share_it() {
 }
 
 #[test]
+fn conversations_that_only_generate_keep_no_prompt_in_flight() {
+    // gpt-oss-20b: a request is 2,048 + 1,033 blocks (vLLM 0.33's own planner). Once its prompt is read, the window of
+    // 128 with two steps of a token in flight takes ⌈129 / 16⌉ + 1 = 10 blocks; one prompt still takes 1,023 more.
+    let request = |drafted: u64| {
+        json!({
+            "model": "gpt-oss-20b", "context": 32_768,
+            "engine": { "name": "vllm", "num_gpu_blocks_override": 27_306, "num_speculative_tokens": drafted }
+        })
+    };
+    let full = serving(&request(0)).full;
+    assert_eq!((full.conversations, full.settled), (Some(8), Some((27_305 - 1023) / 2058)));
+    // 127 + 2 × 16 tokens are ⌈159 / 16⌉ + 1 = 11 blocks.
+    assert_eq!(serving(&request(15)).full.settled, Some((27_305 - 1022) / 2059));
+    // Full attention keeps as much of both.
+    assert_eq!(serving(&qwen(10_000, 4096, &json!({}))).full.settled, None);
+}
+
+#[test]
 fn a_state_is_each_conversations_own_and_one_more_stays_at_the_end_of_the_beginning() {
     let request = |shared: u64| {
         json!({

@@ -459,6 +459,8 @@ pub struct Room {
     pub pool: Option<u64>,
     /// What the engine runs at once by its own options; `None` where they do not say.
     pub slots: Option<u64>,
+    /// What that pool holds while one prompt is read and all others only generate, where that is more.
+    pub settled: Option<u64>,
 }
 
 /// What sequences that begin with the same tokens keep once, and what each takes beside it: in the engine's own

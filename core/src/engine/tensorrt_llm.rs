@@ -398,7 +398,7 @@ fn compose(
         lines,
         pool: options.free_memory_bytes.map(|_| Pool { total, free }),
         common: Some(common),
-        room: Room { pool: room.filter(|_| options.free_memory_bytes.is_some()), slots: None },
+        room: Room { pool: room.filter(|_| options.free_memory_bytes.is_some()), ..Room::default() },
         report: AnyReport::TensorRtLlm(Report {
             cache_bytes_per_token: cells,
             blocks_in_primary_pool: first,

@@ -59,6 +59,10 @@ pub struct LengthShown {
     /// How many one copy of the placement holds at once; absent where no memory is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversations: Option<u64>,
+    /// How many while only one of their prompts is read and all others generate, where that is more: a window then
+    /// keeps nothing in flight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled: Option<u64>,
     /// What one more runs into.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bound_by: Option<BoundBy>,
@@ -154,6 +158,8 @@ fn length(
     let (shared_tokens, shared_bytes, bytes_each) = shares(&asked)?;
     let most = if known { asked.max_sequences()? } else { None };
     let conversations = most.map(|(n, _)| n);
+    let settled = if known { settled(&asked)? } else { None };
+    let settled = settled.filter(|n| conversations.is_some_and(|most| *n > most));
     let needed = |n: u64| (n > 0 && workload.sessions > 0).then(|| workload.sessions.div_ceil(n));
     Ok(LengthShown {
         context,
@@ -161,6 +167,7 @@ fn length(
         shared_bytes,
         bytes_each,
         conversations,
+        settled,
         bound_by: most.map(|(_, bound)| bound),
         replicas: conversations.and_then(needed),
     })
@@ -177,6 +184,23 @@ fn shares(case: &Case<'_>) -> Result<(u64, Bytes, Bytes), PlanError> {
             Ok((0, Bytes::ZERO, two.allocated()?.minus(one.allocated()?).unwrap_or_default()))
         }
     }
+}
+
+/// How many are held while one prompt is read and all others only generate, where that is more than all at once; of
+/// several stages nothing is said.
+fn settled(case: &Case<'_>) -> Result<Option<u64>, PlanError> {
+    let one = case.with_sequences(1);
+    let Ok(mut found) = one.reserve() else { return Ok(None) };
+    if found.pool.is_none() {
+        if case.ranks().pp > 1 || !case.machine().is_given() {
+            return Ok(None);
+        }
+        let Some(bytes) = one.left_for_cache(&one.bill(&found)?)? else { return Ok(None) };
+        let Some(Ok(sized)) = one.with_pool(bytes).map(|case| case.reserve()) else { return Ok(None) };
+        found = sized;
+    }
+    let slots = found.room.slots.unwrap_or(u64::MAX);
+    Ok(found.room.settled.map(|n| n.min(slots).saturating_mul(case.ranks().dp)))
 }
 
 /// What the engine prints once it has taken all that the devices leave to it; of several stages the smallest decides,

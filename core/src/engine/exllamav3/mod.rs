@@ -150,6 +150,7 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
         room: Room {
             pool: options.max_num_tokens.map(|_| holds),
             slots: kept().any(per_slot).then_some(slots),
+            ..Room::default()
         },
         growth: Some(growth),
         common: Some(common),

@@ -307,8 +307,11 @@ impl<'a> Plan<'a> {
             .filter(|(pool, _, _)| *pool > 0)
             .map(|(pool, once, each)| pool.saturating_sub(once) / each.max(1));
         let running = slots.saturating_sub(share.once.2);
-        let room =
-            Room { pool: held.min().filter(|_| fixed), slots: (fixed && self.slot > 0).then_some(running) };
+        let room = Room {
+            pool: held.min().filter(|_| fixed),
+            slots: (fixed && self.slot > 0).then_some(running),
+            ..Room::default()
+        };
         let common =
             Common { tokens: share.tokens, once: self.priced(share.once)?, each: self.priced(share.each)? };
         Ok(Sized { tokens, slots, context, used, room, common })

@@ -140,7 +140,16 @@ pub fn reserve(model: &ModelSpec, scenario: &Scenario, options: &Options) -> Res
     for line in &lines {
         attributed = attributed.plus(line.allocated)?;
     }
-    let room = Room { pool: holds, slots: Some(options.max_num_seqs) };
+    // What is in flight of a prompt is no matter of a request that generates; one prompt is read at any time.
+    let generating = batches_in_flight(setup.pp).saturating_mul(setup.drafted.saturating_add(1));
+    let settled = prefix::after(&Load { in_flight: generating, ..load }, prefix.tokens);
+    let settled = pool::per_sequence(&groups, &settled)?.max(1);
+    let reading = prefix.each.saturating_sub(settled);
+    let calm = sized
+        .blocks
+        .filter(|_| reading > 0)
+        .map(|blocks| blocks.saturating_sub(before).saturating_sub(reading) / settled);
+    let room = Room { pool: holds, slots: Some(options.max_num_seqs), settled: calm };
     let common = Common { tokens: prefix.tokens, once: bytes(prefix.once)?, each: bytes(prefix.each)? };
     let pool = match sized.blocks {
         Some(_) => Some(Pool { total, free: total.minus(held)? }),
