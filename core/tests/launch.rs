@@ -164,6 +164,16 @@ fn what_is_left_is_named_with_its_reason() {
 }
 
 #[test]
+fn sglang_without_a_length_takes_the_models_own() {
+    // SGLang 0.5.23, server_args.py: context_length None means the config.json's.
+    let reading =
+        read("python -m sglang.launch_server --model-path Qwen/Qwen3-8B --tp 2 --enable-dp-attention")
+            .unwrap();
+    assert_eq!(reading.request.context, Some(40_960));
+    assert_eq!(reading.ignored[0].why, Why::NotModelled, "attention on fewer ranks is more memory a rank");
+}
+
+#[test]
 fn sglangs_pool_of_tokens_holds_so_many_full_requests() {
     let line = "sglang serve --model Qwen/Qwen3-8B --context-length 8192 --max-total-tokens 70950";
     assert_eq!(read(line).unwrap().request.sequences, Some(8));

@@ -9,6 +9,8 @@ use crate::codec::Codec;
 use crate::engine::{EngineName, Report};
 use crate::error::PlanError;
 use crate::plan::{Plan, resolve_model};
+use crate::spec::catalog;
+use crate::unit::Tokens;
 use serde_json::{Map, Value, json};
 
 pub(super) static DIALECT: Dialect = Dialect {
@@ -44,6 +46,18 @@ const ROWS: &[Row] = &[
     Row { flag: "--mem-fraction-static", sets: Sets::Option("mem_fraction_static", Form::Fraction) },
     Row { flag: "--swa-full-tokens-ratio", sets: Sets::Option("swa_full_tokens_ratio", Form::Fraction) },
     Row { flag: "--disable-hybrid-swa-memory", sets: Sets::Option("hybrid_swa", Form::Means(false)) },
+    Row {
+        flag: "--enable-dp-attention",
+        sets: Sets::NotModelled(
+            "attention is split over tp ÷ dp ranks, and each keeps more heads than planned: give that --tp",
+        ),
+    },
+    Row {
+        flag: "--attn-cp-size",
+        sets: Sets::NotModelled(
+            "attention is split over fewer ranks, and each keeps more heads than planned",
+        ),
+    },
     Row { flag: "--dp-size", sets: Sets::NotModelled("every replica has pools like these") },
     Row {
         flag: "--pp-size",
@@ -87,6 +101,13 @@ fn finish(draft: &mut Draft, _: Program) -> Result<(), PlanError> {
         (None, None, _) => None,
     };
     drafting(draft);
+    if draft.context.is_none() && length.is_none() {
+        let model = draft.model.as_deref().and_then(|name| catalog::find(name).ok());
+        draft.context = model.and_then(|model| model.scaled_context()).map(Tokens::get);
+        if draft.context.is_some() {
+            draft.note("without --context-length a request may be as long as the model was trained for");
+        }
+    }
     if total.is_none() {
         draft.note("SGLang fills what --mem-fraction-static leaves with its pools; the plan shows what the requests need");
     }

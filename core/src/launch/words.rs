@@ -14,11 +14,14 @@ pub(super) struct Word {
 
 /// The commands of a text, each a list of words.
 pub(super) fn commands(text: &str) -> Result<Vec<Vec<Word>>, PlanError> {
+    let windows = [".exe", "$env:", ":\\"].iter().any(|mark| text.contains(mark));
     let mut split = Splitter::default();
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
             '\\' | '`' | '^' if at_line_end(&mut chars) => split.end_word(),
+            // In a path of Windows it escapes nothing but a quote.
+            '\\' if windows && !matches!(chars.peek(), Some('\'' | '"')) => split.push('\\'),
             '\\' => {
                 if let Some(next) = chars.next() {
                     split.push(next);
@@ -158,6 +161,14 @@ mod tests {
     #[test]
     fn powershell_and_cmd_continue_lines_in_their_own_way() {
         assert_eq!(texts("a `\n b ^\r\n c"), [["a", "b", "c"]]);
+    }
+
+    #[test]
+    fn a_path_of_windows_keeps_its_backslashes() {
+        let line = ".\\llama-server.exe -m C:\\models\\x.gguf `\n -c 1";
+        assert_eq!(texts(line), [[".\\llama-server.exe", "-m", "C:\\models\\x.gguf", "-c", "1"]]);
+        // What is written for a shell is read as a shell does, whatever it names.
+        assert_eq!(texts(&quote("':\\")), [["':\\"]]);
     }
 
     #[test]

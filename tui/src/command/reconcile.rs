@@ -44,6 +44,8 @@ pub(crate) fn run(args: &ReconcileArgs) -> anyhow::Result<Outcome> {
         // What is no log may be the line that starts one.
         Err(error) => match read(&text) {
             Ok(reading) => understood(args, reading, model.as_deref(), options),
+            // It starts one, and what is wrong with it is said.
+            Err(command) if !command.field.is_empty() => Ok(refused(&command)),
             Err(_) => Ok(refused(&error)),
         },
     }
