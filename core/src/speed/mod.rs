@@ -13,13 +13,14 @@
 //! arithmetic beside the weights'.
 //!
 //! `e`, `ek`, `c`, `τ` are priors ([`Priors`]) times the exponential of fitted [`Coefficients::effects`], named by what
-//! they belong to: device class, engine, device, model, weight format. A name that was not measured counts zero, so an
-//! unseen device gets its class's figure. `cargo xtask fit-speed` makes them; `docs/speed.md` says how well they do.
+//! they belong to: device class, engine, device, model, weight format and its family. A name that was not measured counts
+//! zero, so an unseen device gets its class's figure. `cargo xtask fit-speed` makes them; `docs/speed.md` says how well they do.
 //!
 //! Rates and times are floats; bytes come in as integers.
 
 mod coefficients;
 mod estimate;
+mod family;
 mod inputs;
 mod terms;
 

@@ -4,6 +4,7 @@
 //! `seconds × exp(Σ sign × effect)`.
 
 use super::coefficients::Priors;
+use super::family::FormatFamily;
 use super::inputs::{Part, Prompt, SpeedInputs, Split};
 use super::real;
 use crate::hardware::SpeedClass;
@@ -252,6 +253,11 @@ fn decode(inputs: &SpeedInputs, part: &Part, priors: &Priors, names: &Names) -> 
     }
 
     let mut factor = shared_factors(inputs, part, names);
+    // A prompt is multiplied by unpacked weights, whatever they were packed as.
+    if let Some(family) = family(inputs) {
+        let family: &'static str = family.into();
+        factor.extend([(format!("ff:{family}"), 1.0), (format!("ff:{family}/{class}"), 1.0)]);
+    }
     if batch > 1 {
         factor.extend([
             (format!("b:{class}/{}", names.engine), 1.0),
@@ -315,7 +321,7 @@ fn shared_factors(inputs: &SpeedInputs, part: &Part, names: &Names) -> Vec<(Stri
         (format!("h:{device}/{engine}/{era}"), 1.0),
         (format!("y:{class}/{engine}/{era}"), 1.0),
     ];
-    if inputs.format.as_deref().is_some_and(is_small_i_quant) {
+    if family(inputs) == Some(FormatFamily::SmallCodebook) {
         factor.push((format!("iq:{class}"), 1.0));
     }
     if let Some(model) = &inputs.model {
@@ -331,9 +337,15 @@ fn shared_factors(inputs: &SpeedInputs, part: &Part, names: &Names) -> Vec<(Stri
     factor
 }
 
-/// Two- and three-bit codebook formats, which a processor decodes more slowly than it reads them.
-fn is_small_i_quant(format: &str) -> bool {
-    format.contains("IQ1") || format.contains("IQ2") || format.contains("IQ3")
+/// By the format's name; of weights that are only weighed, by their width.
+fn family(inputs: &SpeedInputs) -> Option<FormatFamily> {
+    if let Some(format) = &inputs.format {
+        return FormatFamily::of(format);
+    }
+    let bytes: f64 = inputs.parts.iter().map(|part| part.weights.bytes_for(1)).sum();
+    (inputs.active_parameters > 0)
+        .then(|| FormatFamily::usual(inputs.engine, 8.0 * bytes / real(inputs.active_parameters)))
+        .flatten()
 }
 
 /// Whether [`terms`] of both have the same effects: they differ in bytes, tokens and layers alone.

@@ -161,7 +161,7 @@ mod tests {
         assert!(inside >= INSIDE, "inside P10 to P90: {inside}");
     }
 
-    const DENSE: f64 = 0.10;
-    const MOE: f64 = 0.135;
+    const DENSE: f64 = 0.08;
+    const MOE: f64 = 0.12;
     const INSIDE: f64 = 0.75;
 }

@@ -1,8 +1,10 @@
 //! The fit: a penalised, robust Gauss–Newton on logarithms of times.
 //!
-//! Minimised is `Σ w ρ(ln estimated − ln measured) + ½ Σ λ θ²`, ρ growing like the absolute value beyond 3 %, so that a
-//! wrong row costs little; the penalty keeps a name near zero until several benches agree. A bench counts as
-//! one row however many it has: they repeat one machine's and one model's luck.
+//! Minimised is `Σ w ρ(ln estimated − ln measured) + ½ Σ λ θ²`, ρ growing like the absolute value beyond 6 %, so that a
+//! wrong row costs little; the penalty keeps a name near zero until several benches agree. What all rows of a bench have
+//! in common beyond their names (a power limit, a build's flags, a stopwatch's habit) is a factor of the bench's own,
+//! solved for beside the names so that they need not take it up, and then forgotten: no estimate is made for a bench. A
+//! bench of n rows counts as √n: they tell of depth and batch each, but repeat one machine's and one model's luck.
 
 use std::collections::BTreeMap;
 
@@ -13,19 +15,21 @@ use super::PRIORS;
 use super::rows::{Row, What, real};
 
 /// Where the loss turns from squares to absolute values.
-const BEND: f64 = 0.03;
+const BEND: f64 = 0.06;
 const ROUNDS: usize = 30;
+
+/// Whose value is forgotten.
+const BENCH: &str = "bench";
 
 /// How strongly a name is held to zero, by what it belongs to.
 fn penalty(name: &str) -> f64 {
     match name.split(':').next().unwrap_or_default() {
-        "e" => 12.0,
+        "e" | BENCH => 18.0,
         "p" => 6.0,
-        "h" | "y" => 10.0,
-        "m" => 40.0,
-        "f" => 60.0,
-        "ek" => 5.0,
-        "tau" => 1.5,
+        "h" | "tau" => 5.0,
+        "y" | "ek" => 8.0,
+        "ff" => 15.0,
+        "m" | "f" => 90.0,
         "iq" => 0.5,
         "fa" | "kq" | "mla" | "pa" | "pfa" => 4.0,
         _ => 3.0,
@@ -45,14 +49,16 @@ pub(super) fn effects(rows: &[&Row], what: What) -> Result<BTreeMap<String, f64>
     for row in &rows {
         let Some(phase) = phase(row) else { continue };
         let size = sizes.get(&row.group()).copied().unwrap_or(1);
-        let found = terms(&row.inputs, row.part(), phase, &PRIORS);
-        compiled.push(Compiled::of(&found, seconds(row).ln(), row.trust / real(size), &mut names));
+        let mut found = terms(&row.inputs, row.part(), phase, &PRIORS);
+        found.factor.push((format!("{BENCH}:{}", row.group()), 1.0));
+        compiled.push(Compiled::of(&found, seconds(row).ln(), row.trust / real(size).sqrt(), &mut names));
     }
     let mut held = vec![0.0; names.len()];
     for (name, at) in &names {
         held[*at] = penalty(name);
     }
     let solved = minimise(&compiled, &held)?;
+    names.retain(|name, _| !name.starts_with(BENCH));
     let rounded = names.into_iter().map(|(name, at)| (name, (solved[at] * 1e4).round() / 1e4));
     Ok(rounded.filter(|(_, value)| *value != 0.0).collect())
 }
