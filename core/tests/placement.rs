@@ -62,6 +62,27 @@ fn an_assumed_capacity_makes_a_tight_fit_a_bare_one() {
 }
 
 #[test]
+fn the_fullest_place_is_named_and_never_memory_that_holds_nothing() {
+    let plan = ask(&json!({ "model": "qwen3-8b", "context": 4096, "weights": { "bytes": 40 * GIB },
+        "hardware": [{ "device": "bench", "memory_bytes": 100 * GIB }, { "device": "cpu", "memory_bytes": 16 * GIB }] }));
+    // 36 layers × 8 heads × 128 × 2 × 2 bytes × 4096 tokens.
+    let spare = 60 * GIB - 36 * 8 * 128 * 2 * 2 * 4096;
+    assert_eq!((&plan["fit"]["device"], &plan["fit"]["spare_bytes"]), (&json!("bench"), &json!(spare)));
+}
+
+#[test]
+fn a_place_that_may_not_fit_is_named_before_one_that_surely_does() {
+    // 82 MiB of this card's memory are assumed: a spare of 1,000,000 bytes there is less sure than 1,000 of empty RAM.
+    let usable = 16 * GIB / 200 * 199;
+    let plan = ask(&json!({ "model": "qwen3-8b", "context": 0, "weights": { "bytes": usable - 1_000_000 },
+        "hardware": [{ "device": "rtx-4060-ti-16gb" }, { "device": "cpu", "memory_bytes": 1000 }] }));
+    assert_eq!(
+        (&plan["fit"]["state"], &plan["fit"]["device"]),
+        (&json!("barely"), &json!("rtx-4060-ti-16gb"))
+    );
+}
+
+#[test]
 fn without_hardware_the_state_is_unknown_and_nothing_else_is_said() {
     let plan = ask(&json!({ "model": "qwen3-8b", "context": 4096 }));
     assert_eq!(plan["fit"], json!({ "state": "unknown" }));

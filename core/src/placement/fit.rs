@@ -1,7 +1,7 @@
-//! Whether it fits: spare and doubt of the tightest device, and the largest context, exact to the token.
+//! Whether it fits: what each place has and how far that may be off, and the largest context, exact to the token.
 
 use super::search::{Held, last_held};
-use super::{Bill, Case, HOST};
+use super::{Bill, Case, HOST, Verdict};
 use crate::engine::{Engine, Reservation, llama_cpp};
 use crate::error::{ErrorKind, PlanError};
 use crate::unit::{Bytes, Overflow, Tokens};
@@ -46,29 +46,6 @@ pub enum BoundBy {
     Model,
     /// The engine refuses more.
     Engine,
-}
-
-/// The tightest device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// Usable minus planned, bytes; negative where it does not fit.
-    pub spare: i64,
-    /// Summed stated errors of what is not exact, bytes.
-    pub doubt: Bytes,
-    /// Its index; the devices' count for host memory.
-    pub place: usize,
-}
-
-impl Verdict {
-    /// The state these come to.
-    #[must_use]
-    pub fn state(&self) -> State {
-        match u64::try_from(self.spare) {
-            Err(_) => State::Over,
-            Ok(spare) if spare < self.doubt.get() => State::Barely,
-            Ok(_) => State::Fits,
-        }
-    }
 }
 
 /// Contexts are not searched beyond this where the model states no limit, nor sequences.
@@ -187,24 +164,6 @@ impl Case<'_> {
             least = Some(least.map_or(left, |least| least.min(left)));
         }
         Ok(least.map(Bytes::new))
-    }
-
-    /// The tightest place of a bill; `None` where no memory was described.
-    ///
-    /// # Errors
-    /// [`Overflow`] past 64 bits.
-    pub fn verdict(&self, bill: &Bill) -> Result<Option<Verdict>, Overflow> {
-        let mut tightest: Option<Verdict> = None;
-        if !self.machine.is_given() {
-            return Ok(None);
-        }
-        for place in 0..=self.machine.devices.len() {
-            let Some(spare) = self.spare_at(bill, place)? else { continue };
-            if tightest.as_ref().is_none_or(|t| spare < t.spare) {
-                tightest = Some(Verdict { spare, doubt: self.doubt(bill, place)?, place });
-            }
-        }
-        Ok(tightest)
     }
 
     /// The name of a place.

@@ -15,6 +15,7 @@
 //! - `reserves`: what vLLM and TensorRT-LLM keep for themselves;
 //! - `buffers`: the same by cache, as llama.cpp lists its buffers;
 //! - `fit`: the states, the spare, the doubt, the largest context and the most sequences;
+//! - `verdict`: the place that decides;
 //! - `search`: the last number that is held, in few questions;
 //! - `shown`: the form of the answer.
 
@@ -34,11 +35,12 @@ mod shard;
 mod shown;
 mod split;
 mod tenants;
+mod verdict;
 mod weights;
 
 pub use case::{Bill, Case};
 pub use compute::ComputeLine;
-pub use fit::{BoundBy, State, Trial, Verdict};
+pub use fit::{BoundBy, State, Trial};
 pub use layers::Scope;
 pub use machine::{HOST, Machine, Slot};
 pub use pool::PoolShown;
@@ -47,6 +49,7 @@ pub use reads::Reads;
 pub use shown::{DeviceShown, FitShown};
 pub use split::layer_split;
 pub use tenants::{Draft, TenantLine, Tenants};
+pub use verdict::Verdict;
 pub use weights::WeightMap;
 
 /// Where something is.
