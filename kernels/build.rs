@@ -3,6 +3,8 @@
 
 #![expect(clippy::panic, reason = "a build script reports by failing")]
 
+#[path = "build/alone.rs"]
+mod alone;
 #[path = "build/emit.rs"]
 mod emit;
 #[path = "build/import.rs"]

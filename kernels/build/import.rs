@@ -13,9 +13,11 @@
 //! - `#import quantize/*`: a template over the kernels of `quantize/` that have a `UNIT`; the kernel's `main` becomes a
 //!   plain function `one` with the same arguments.
 //! - `#import turned/*`: a template over those of `quantize/` that turn vectors in plain f32, in the same way, and with
-//!   `shared/staging_alone` in place of `shared/staging`.
+//!   `shared/staging_alone` in place of `shared/staging`. `#import channels/*`: over those that pack per channel.
+//! - `#import alone/*`: a template over the kernels that take a workgroup to a row, in the same way, for one invocation;
+//!   see [`crate::alone`].
 
-use crate::tables as table_functions;
+use crate::{alone, tables as table_functions};
 use kvplan_core::codec::{Block, Codec, Packing, tables};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -67,13 +69,22 @@ impl Sources {
                 |part: &str| (Some(part.to_owned()), text.replace("quantize/*", &format!("quantize/{part}")));
             return Ok(kernels.map(with).collect());
         }
-        if text.contains("#import turned/*") {
-            let plain =
-                |text: &&String| text.lines().any(|l| l.starts_with("#import") && l.ends_with("_plain"));
-            let units = self.0.iter().filter(|(_, text)| plain(text));
+        for (import, line) in [("turned/*", "_plain"), ("channels/*", "kivi_key")] {
+            if !text.contains(&format!("#import {import}")) {
+                continue;
+            }
+            let takes =
+                |text: &&String| text.lines().any(|l| l.starts_with("#import shared/") && l.ends_with(line));
+            let units = self.0.iter().filter(|(_, text)| takes(text));
             let kernels = units.filter_map(|(name, _)| name.strip_prefix("quantize/"));
-            let with =
-                |part: &str| (Some(part.to_owned()), text.replace("turned/*", &format!("turned/{part}")));
+            let with = |part: &str| (Some(part.to_owned()), text.replace(import, &import.replace('*', part)));
+            return Ok(kernels.map(with).collect());
+        }
+        if text.contains("#import alone/*") {
+            let kernels = self.0.iter().filter(|(name, text)| alone::takes(name, text));
+            let with = |(name, _): (&String, &String)| {
+                (Some(name.clone()), text.replace("alone/*", &format!("alone/{name}")))
+            };
             return Ok(kernels.map(with).collect());
         }
         Ok(match (imports("*.key"), imports("*.value"), imports("* as")) {
@@ -141,23 +152,34 @@ impl Sources {
                     None => table(name, out)?,
                 }
             } else {
-                let turned = part.strip_prefix("turned/").map(|part| format!("quantize/{part}"));
-                if turned.is_some() {
+                let (kernel, own_lanes) = kernel(part);
+                if part.starts_with("turned/") {
                     self.inline("#import shared/staging_alone", None, seen, out)?;
                     seen.insert(("shared/staging".to_owned(), None));
                 }
-                let part = turned.as_deref().unwrap_or(part);
-                let text = self.0.get(part).ok_or_else(|| format!("no `{part}.wgsl` to import"))?;
-                if part.starts_with("quantize/") {
-                    let mut kernel = String::new();
-                    self.inline(text, alias, seen, &mut kernel)?;
-                    out.push_str(&called(&kernel));
+                let name = kernel.as_deref().unwrap_or(part);
+                let text = self.0.get(name).ok_or_else(|| format!("no `{name}.wgsl` to import"))?;
+                if kernel.is_some() {
+                    let mut expanded = String::new();
+                    self.inline(text, alias, seen, &mut expanded)?;
+                    let expanded = called(&expanded);
+                    out.push_str(&if own_lanes { alone::alone(&expanded) } else { expanded });
                 } else {
                     self.inline(text, alias, seen, out)?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// The kernel that an import names as a function to call, and whether for one lane.
+fn kernel(import: &str) -> (Option<String>, bool) {
+    let of_quantize = ["turned/", "channels/"].iter().find_map(|folder| import.strip_prefix(folder));
+    match (import.strip_prefix("alone/"), of_quantize) {
+        (Some(name), _) => (Some(name.to_owned()), true),
+        (None, Some(name)) => (Some(format!("quantize/{name}")), false),
+        (None, None) => (import.starts_with("quantize/").then(|| import.to_owned()), false),
     }
 }
 

@@ -105,6 +105,9 @@ pub mod shader;
 pub mod validate;
 
 #[cfg(test)]
+#[path = "../build/alone.rs"]
+mod alone;
+#[cfg(test)]
 #[path = "../build/import.rs"]
 mod import;
 #[cfg(test)]

@@ -102,12 +102,8 @@ fn byte_at(at: u32) -> u32 {
 }
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
-    let first = (group.y * groups.x + group.x) * params.rows_per_unit;
+fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let first = (id.y * groups.x + id.x) * params.rows_per_unit;
     if first >= params.rows {
         return;
     }
