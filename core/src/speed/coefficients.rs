@@ -23,7 +23,8 @@ pub struct Coefficients {
     pub prefill_rows: u64,
     /// Where every figure starts.
     pub priors: Priors,
-    /// Tenth and ninetieth percentile of `ln(measured / estimated rate)` on rows the fit did not see.
+    /// Tenth and ninetieth percentile of `ln(measured / estimated rate)` on rows the fit did not see; under
+    /// `unmeasured/`, on devices it did not see.
     pub spread: BTreeMap<String, Interval>,
     /// Natural logarithms, by name; `decode` first.
     pub decode: BTreeMap<String, f64>,

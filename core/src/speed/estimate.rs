@@ -3,7 +3,7 @@
 use super::coefficients::{Coefficients, Interval, Priors, coefficients};
 use super::inputs::{Overrides, SpeedInputs, TransferKind};
 use super::real;
-use super::terms::{Phase, Scales, Sum, have_one_name, spread_keys, terms, times};
+use super::terms::{Phase, Scales, Sum, device_effect, have_one_name, spread_keys, terms, times};
 use crate::error::PlanError;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -104,10 +104,7 @@ impl Efficiencies {
             decode,
             decode_spread: slowest(inputs, Phase::Decode, given),
             prefill,
-            device_measured: inputs
-                .parts
-                .iter()
-                .all(|p| given.decode.contains_key(&format!("h:{}", p.rates.device))),
+            device_measured: inputs.parts.iter().all(|p| given.decode.contains_key(&device_effect(p))),
             date: given.date.clone(),
         })
     }
@@ -213,8 +210,13 @@ fn kept(name: &str, by: &Overrides, fitted: Option<&f64>) -> f64 {
 /// The widest spread among the parts: the least certain one decides.
 fn slowest(inputs: &SpeedInputs, phase: Phase, given: &Coefficients) -> Interval {
     let mut widest = Interval { p10: 0.0, p90: 0.0, rows: 0 };
+    let effects = match phase {
+        Phase::Decode => &given.decode,
+        Phase::Prefill(_) => &given.prefill,
+    };
     for part in &inputs.parts {
-        let spread = given.spread(&spread_keys(inputs, part, phase)).unwrap_or(UNMEASURED);
+        let measured = effects.contains_key(&device_effect(part));
+        let spread = given.spread(&spread_keys(inputs, part, phase, measured)).unwrap_or(UNMEASURED);
         if spread.p90 - spread.p10 > widest.p90 - widest.p10 {
             widest = spread;
         }
@@ -371,6 +373,17 @@ mod tests {
             let rate = estimate(&inputs).unwrap().decode_tokens_per_s;
             assert!(rate.p10 < rate.median && rate.median < rate.p90, "{rate:?}");
         }
+    }
+
+    #[test]
+    fn a_device_that_was_not_measured_claims_less() {
+        let measured = estimate(&on_a_4090()).unwrap();
+        let mut inputs = on_a_4090();
+        inputs.parts[0].rates.device = "a card of tomorrow".to_owned();
+        let unmeasured = estimate(&inputs).unwrap();
+        assert!(measured.device_measured && !unmeasured.device_measured);
+        let width = |rate: Range| rate.p90 / rate.p10;
+        assert!(width(unmeasured.decode_tokens_per_s) > width(measured.decode_tokens_per_s));
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub use inputs::{
     Backend, Era, Overrides, Part, Prompt, Rates, SpeedEngine, SpeedInputs, Split, Transfer, TransferKind,
     WeightsRead,
 };
-pub use terms::{Phase, Sum, Term, Terms, spread_keys, terms};
+pub use terms::{Phase, Sum, Term, Terms, device_effect, spread_keys, terms};
 
 /// A count as a float: exact up to 2^53, past it rounded, which a rate does not notice.
 #[expect(

@@ -372,16 +372,23 @@ pub(super) fn have_one_name(a: &SpeedInputs, b: &SpeedInputs) -> bool {
         && a.parts.iter().zip(&b.parts).all(|(a, b)| part(a, b))
 }
 
-/// Under which names the spread of a step's error is looked up, most particular first.
+/// Under which names the spread of a step's error is looked up, most particular first. A device that was not measured
+/// errs as those did that were left out, whatever its class.
 #[must_use]
-pub fn spread_keys(inputs: &SpeedInputs, part: &Part, phase: Phase) -> Vec<String> {
+pub fn spread_keys(inputs: &SpeedInputs, part: &Part, phase: Phase, device_measured: bool) -> [String; 2] {
     let names = Names::of(inputs, part);
     let (class, kind) = (names.class, names.kind);
-    match phase {
-        Phase::Decode => {
-            let load = if inputs.batch > 1 { "batched" } else { "single" };
-            vec![format!("{class}/{kind}/{load}"), format!("{kind}/{load}")]
-        }
-        Phase::Prefill(_) => vec![format!("{class}/{kind}/prefill"), format!("{kind}/prefill")],
-    }
+    let load = match phase {
+        Phase::Decode if inputs.batch > 1 => "batched",
+        Phase::Decode => "single",
+        Phase::Prefill(_) => "prefill",
+    };
+    let first = if device_measured { class } else { "unmeasured" };
+    [format!("{first}/{kind}/{load}"), format!("{kind}/{load}")]
+}
+
+/// The name of the effect that every measured device has.
+#[must_use]
+pub fn device_effect(part: &Part) -> String {
+    format!("h:{}", part.rates.device)
 }

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use kvplan_core::speed::{Coefficients, Interval, Priors, coefficients};
 
 use rows::{Row, Table, What};
-use score::Scored;
+use score::{Scored, Unseen};
 
 const COEFFICIENTS: &str = "model-specs/speed/efficiencies.toml";
 const PAGE: &str = "docs/speed.md";
@@ -76,10 +76,13 @@ pub(crate) fn check() -> Result<()> {
 /// Both generated files.
 fn made() -> Result<[(&'static str, String); 2]> {
     let table = rows::read(MEASUREMENTS)?;
-    let unseen = cross_validated(&table.rows, Row::group)?;
-    let by_device = cross_validated(&table.rows, Row::device)?;
-    let by_row = cross_validated(&table.rows, Row::itself)?;
-    let fitted = fitted(&table, spreads(&unseen))?;
+    let unseen = cross_validated(&table.rows, Unseen::Bench)?;
+    let by_device = cross_validated(&table.rows, Unseen::Device)?;
+    let by_row = cross_validated(&table.rows, Unseen::Row)?;
+    let mut spreads = score::intervals(unseen.iter(), Unseen::Bench);
+    let unmeasured = score::intervals(by_device.iter(), Unseen::Device);
+    spreads.extend(unmeasured.into_iter().filter(|(key, _)| key.starts_with("unmeasured/")));
+    let fitted = fitted(&table, spreads)?;
     let page = render::page(&table, &fitted, &unseen, &by_device, &by_row);
     Ok([(COEFFICIENTS, render::coefficients(&fitted)?), (PAGE, page)])
 }
@@ -113,9 +116,9 @@ fn count(rows: &[&Row], what: What) -> u64 {
     rows.iter().filter(|row| row.what == what).fold(0, |n, _| n + 1)
 }
 
-/// Every row estimated by figures fitted without it and without all that share its `key`.
-fn cross_validated(rows: &[Row], key: impl Fn(&Row) -> String) -> Result<Vec<Scored<'_>>> {
-    let fold_of = |row: &Row| hashed(&key(row)) % FOLDS;
+/// Every row estimated by figures fitted without it and without all that lie in one part with it.
+fn cross_validated(rows: &[Row], unseen: Unseen) -> Result<Vec<Scored<'_>>> {
+    let fold_of = |row: &Row| hashed(&unseen.unit(row)) % FOLDS;
     let mut scored = Vec::new();
     for fold in 0..FOLDS {
         let seen: Vec<&Row> = rows.iter().filter(|row| fold_of(row) != fold).collect();
@@ -126,7 +129,7 @@ fn cross_validated(rows: &[Row], key: impl Fn(&Row) -> String) -> Result<Vec<Sco
             rows.iter().filter(|row| fold_of(row) == fold).map(|row| score::one(row, &figures, fold)),
         );
     }
-    score::with_intervals_of_other_folds(&mut scored, FOLDS);
+    score::with_intervals_of_other_folds(&mut scored, FOLDS, unseen);
     Ok(scored)
 }
 
@@ -134,11 +137,6 @@ fn cross_validated(rows: &[Row], key: impl Fn(&Row) -> String) -> Result<Vec<Sco
 fn hashed(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// The spread of errors by the names it is looked up under.
-fn spreads(scored: &[Scored<'_>]) -> BTreeMap<String, Interval> {
-    score::intervals(scored.iter())
 }
 
 #[cfg(test)]
@@ -151,7 +149,7 @@ mod tests {
     fn errors_on_unseen_rows_stay_within_what_the_page_says() {
         crate::shell::enter_workspace_root().unwrap();
         let table = rows::read(MEASUREMENTS).unwrap();
-        let unseen = cross_validated(&table.rows, Row::group).unwrap();
+        let unseen = cross_validated(&table.rows, Unseen::Bench).unwrap();
         let of = |kind| unseen.iter().filter(move |s| Kind::of(s) == kind);
         let dense = median_error(of(Kind::DenseDecode));
         let moe = median_error(of(Kind::MoeDecode));

@@ -58,7 +58,7 @@ pub(super) fn page(
     table(&mut out, unseen, |s| s.row.inputs.batch == 1 && s.row.trust >= 1.0 && !on_processor(s));
     out.push_str("\nSeveral sequences at a time:\n\n");
     table(&mut out, unseen, |s| s.row.inputs.batch > 1);
-    out.push_str("\n## A device the fit did not see\n\nThe same, every row of a device in one part: what an unmeasured device may expect.\n\n");
+    out.push_str("\n## A device the fit did not see\n\nThe same, every row of a device in one part: what an unmeasured device may expect. Its range is from\nthese errors, too.\n\n");
     table(&mut out, by_device, |_| true);
     out.push_str("\n## Single rows left out\n\nOther rows of the same bench seen: what interpolating in a bench's own table may expect.\n\n");
     table(&mut out, by_row, |_| true);

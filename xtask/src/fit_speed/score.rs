@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kvplan_core::speed::{Coefficients, Interval, spread_keys, terms};
+use kvplan_core::speed::{Coefficients, Interval, device_effect, spread_keys, terms};
 
 use super::rows::{Row, What};
 use super::solve::{phase, seconds};
@@ -60,7 +60,8 @@ pub(super) fn one<'a>(row: &'a Row, figures: &Coefficients, fold: u64) -> Scored
     let Some(phase) = phase(row) else { return Scored { row, log: f64::NAN, interval: None, fold } };
     let sum = terms(&row.inputs, row.part(), phase, &figures.priors)
         .sum(|name| effects.get(name).copied().unwrap_or(0.0));
-    let interval = figures.spread(&spread_keys(&row.inputs, row.part(), phase));
+    let measured = effects.contains_key(&device_effect(row.part()));
+    let interval = figures.spread(&spread_keys(&row.inputs, row.part(), phase, measured));
     Scored { row, log: (sum.total / seconds(row)).ln(), interval, fold }
 }
 
@@ -69,21 +70,65 @@ pub(super) fn all<'a>(rows: &'a [Row], figures: &Coefficients) -> Vec<Scored<'a>
     rows.iter().map(|row| one(row, figures, 0)).filter(|scored| scored.log.is_finite()).collect()
 }
 
+/// What a fit did not see of the rows it is judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unseen {
+    /// Their bench.
+    Bench,
+    /// Their device, in any bench.
+    Device,
+    /// Nothing but themselves.
+    Row,
+}
+
+impl Unseen {
+    /// What lies in one part as a whole, and errs together.
+    pub(super) fn unit(self, row: &Row) -> String {
+        match self {
+            Self::Bench => row.group(),
+            Self::Device => row.device(),
+            Self::Row => row.itself(),
+        }
+    }
+
+    /// Whether the fit saw the device.
+    const fn device_measured(self) -> bool {
+        match self {
+            Self::Bench | Self::Row => true,
+            Self::Device => false,
+        }
+    }
+
+    /// What the errors of rows of one bench are counted as.
+    fn bench(self, row: &Row) -> String {
+        match self {
+            Self::Bench | Self::Row => row.group(),
+            Self::Device => row.device(),
+        }
+    }
+
+    fn keys(self, row: &Row) -> Option<[String; 2]> {
+        Some(spread_keys(&row.inputs, row.part(), phase(row)?, self.device_measured()))
+    }
+}
+
 /// Intervals from errors: a class's own where it has enough of them, all classes' together elsewhere.
-pub(super) fn intervals<'a>(scored: impl Iterator<Item = &'a Scored<'a>>) -> BTreeMap<String, Interval> {
+pub(super) fn intervals<'a>(
+    scored: impl Iterator<Item = &'a Scored<'a>>,
+    unseen: Unseen,
+) -> BTreeMap<String, Interval> {
     let mut logs: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut groups: BTreeMap<String, std::collections::BTreeSet<String>> = BTreeMap::new();
     for one in scored {
-        let Some(phase) = phase(one.row) else { continue };
-        for key in spread_keys(&one.row.inputs, one.row.part(), phase) {
+        for key in unseen.keys(one.row).into_iter().flatten() {
             logs.entry(key.clone()).or_default().push(one.log);
-            groups.entry(key).or_default().insert(one.row.group());
+            groups.entry(key).or_default().insert(unseen.bench(one.row));
         }
     }
     let mut found = BTreeMap::new();
     for (key, mut logs) in logs {
         let benches = groups.get(&key).map_or(0, std::collections::BTreeSet::len);
-        let of_a_class = key.matches('/').count() == 2;
+        let of_a_class = unseen.device_measured() && key.matches('/').count() == 2;
         if of_a_class && (logs.len() < ENOUGH_ROWS || benches < ENOUGH_BENCHES) {
             continue;
         }
@@ -103,13 +148,12 @@ const ENOUGH_ROWS: usize = 15;
 const ENOUGH_BENCHES: usize = 12;
 
 /// Gives every row the interval that the errors of the other folds state.
-pub(super) fn with_intervals_of_other_folds(scored: &mut Vec<Scored<'_>>, folds: u64) {
+pub(super) fn with_intervals_of_other_folds(scored: &mut Vec<Scored<'_>>, folds: u64, unseen: Unseen) {
     scored.retain(|one| one.log.is_finite());
     for fold in 0..folds {
-        let spread = intervals(scored.iter().filter(|one| one.fold != fold));
+        let spread = intervals(scored.iter().filter(|one| one.fold != fold), unseen);
         for one in scored.iter_mut().filter(|one| one.fold == fold) {
-            let Some(phase) = phase(one.row) else { continue };
-            let keys = spread_keys(&one.row.inputs, one.row.part(), phase);
+            let Some(keys) = unseen.keys(one.row) else { continue };
             one.interval = keys.iter().find_map(|key| spread.get(key)).copied();
         }
     }
