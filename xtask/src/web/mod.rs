@@ -4,6 +4,7 @@
 //!   loaded when something is dropped or pasted (it carries the importers); and `proof`, loaded by a worker when someone
 //!   asks for the proof (it carries the kernels and wgpu);
 //! - `alike`: puts functions that are alike beside each other, which makes a module smaller on the wire;
+//! - `nowhere` and `named`: leave out where panics stand in the source, and long names that only a module and its glue share;
 //! - `page`: resolves the references between files, names each after its content, so that a browser may keep it for ever;
 //! - `packed`: brotli and gzip twins of every file, for servers that send them as they are;
 //! - `budget`: what the first load and what follows may weigh;
@@ -12,6 +13,8 @@
 mod alike;
 mod budget;
 mod module;
+mod named;
+mod nowhere;
 mod packed;
 mod page;
 mod serve;

@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use wasm_bindgen_cli_support::Bindgen;
 
-use super::alike;
 use super::page::Sources;
+use super::{alike, named, nowhere};
 use crate::shell::{capture, cargo, run, works};
 use crate::wasm;
 
@@ -57,6 +57,7 @@ pub(super) fn build() -> Result<Sources> {
             Some(program) => optimized(program, &folder, module.name, &wasm)?,
             None => wasm,
         };
+        let (glue, wasm) = named::shortly(&glue, &nowhere::placed(&wasm)?)?;
         let wasm = alike::beside_each_other(&wasm)?;
         files.insert(format!("{}.js", module.name), glue.into_bytes());
         files.insert(format!("{}.wasm", module.name), wasm);
