@@ -95,7 +95,8 @@ pub fn read(text: &str) -> Result<Opened, PlanError> {
 fn carried(planner: &Planner) -> Request {
     let mut request = planner.state().request.clone();
     let own = planner.model().ok().and_then(crate::spec::ModelSpec::own_weights);
-    if let (None, Some(bytes)) = (&request.weights, own.and_then(|own| own.loaded().ok())) {
+    let own = own.and_then(|own| own.loaded().ok()).or_else(|| planner.unread_weights());
+    if let (None, Some(bytes)) = (&request.weights, own) {
         request.weights = Some(WeightsRequest::Bytes(bytes.get()));
     }
     request

@@ -31,6 +31,7 @@ use crate::engine::EngineName;
 use crate::error::PlanError;
 use crate::plan::{self, EngineRequest, ModelRef, Plan, Request, WeightsRequest};
 use crate::spec::ModelSpec;
+use crate::unit::Bytes;
 use crate::weights::WeightFormat;
 use history::History;
 use std::borrow::Cow;
@@ -42,6 +43,7 @@ pub struct Planner {
     history: History,
     model: Result<Cow<'static, ModelSpec>, PlanError>,
     files: Vec<OpenedFile>,
+    unread: Vec<(ModelRef, Bytes)>,
 }
 
 /// A model that was read from a file with its weights: what a link carries of it is its layers.
@@ -60,7 +62,7 @@ impl Planner {
     #[must_use]
     pub fn new(state: State) -> Self {
         let model = plan::resolve_model(&state.request.model);
-        Self { state, history: History::default(), model, files: Vec::new() }
+        Self { state, history: History::default(), model, files: Vec::new(), unread: Vec::new() }
     }
 
     /// What is set and shown.
@@ -83,6 +85,14 @@ impl Planner {
         let request = &self.state.request;
         let opened = self.files.iter().find(|file| file.asked == request.model)?;
         request.weights.is_none().then_some(opened.path.as_str())
+    }
+
+    /// What the weights of a file weigh whose model is not understood; nothing where other weights are set.
+    #[must_use]
+    pub fn unread_weights(&self) -> Option<Bytes> {
+        let request = &self.state.request;
+        let (_, weights) = self.unread.iter().find(|(asked, _)| *asked == request.model)?;
+        request.weights.is_none().then_some(*weights)
     }
 
     /// The plan of what is set.
@@ -272,6 +282,25 @@ impl Planner {
         // Of another file of the same name the layers may be equal and the weights not.
         self.model = self.resolve(&self.state.request.model);
         Ok(Effect { inputs: true, ..effect })
+    }
+
+    /// Opens a model that was read from a file and is not understood, with what its tensors weigh where that is known. The
+    /// weights of the last model are not this one's. Everything else stays.
+    ///
+    /// # Errors
+    /// As [`Planner::update`].
+    pub fn open_unread(&mut self, asked: ModelRef, weights: Option<Bytes>) -> Result<Effect, PlanError> {
+        let mut request = self.state.request.clone();
+        if weights.is_some() || matches!(request.weights, Some(WeightsRequest::Bytes(_))) {
+            request.weights = None;
+        }
+        if let Some(weights) = weights {
+            self.unread.retain(|(known, _)| *known != asked);
+            self.unread.truncate(FILES - 1);
+            self.unread.insert(0, (asked.clone(), weights));
+        }
+        request.model = asked;
+        self.update(Action::Adopt(Box::new(request)))
     }
 
     /// The model of a request: an opened file's with its weights, or what the request names or carries.

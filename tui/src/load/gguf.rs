@@ -3,23 +3,17 @@
 use super::source::FileSource;
 use super::{Loaded, about, unreadable};
 use kvplan_core::error::PlanError;
-use kvplan_core::spec::{ModelSpec, gguf};
+use kvplan_core::plan::ModelRef;
+use kvplan_core::spec::ModelSpec;
+use kvplan_core::spec::gguf::{self, Array, Value};
+use kvplan_core::unit::Bytes;
 use kvplan_core::weights::{TableUse, of_file};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Reads the headers and understands the model.
 pub(super) fn import(path: &Path) -> Loaded {
-    let first = header(path)?;
-    let part = first.part()?;
-    let merged = match part {
-        None | Some(gguf::Part { count: 0 | 1, .. }) => first,
-        Some(part) => {
-            let headers =
-                siblings(path, part.count)?.iter().map(|p| header(p)).collect::<Result<Vec<_>, _>>()?;
-            gguf::merge(headers).map_err(|e| about(path, &e.to_string()))?
-        }
-    };
+    let merged = headers(path)?;
     let record = gguf::spec_file(&merged.metadata)?;
     let model = ModelSpec::try_from(record)?;
     let architecture = merged.metadata.architecture()?;
@@ -31,6 +25,44 @@ pub(super) fn import(path: &Path) -> Loaded {
     // Metadata alone has no weights to count.
     let empty = merged.tensors.tensors().is_empty();
     Ok(Cow::Owned(if empty { model } else { model.with_weights(weights) }))
+}
+
+/// All headers of a model as one.
+fn headers(path: &Path) -> Result<gguf::Header, PlanError> {
+    let first = header(path)?;
+    match first.part()? {
+        None | Some(gguf::Part { count: 0 | 1, .. }) => Ok(first),
+        Some(part) => {
+            let headers =
+                siblings(path, part.count)?.iter().map(|p| header(p)).collect::<Result<Vec<_>, _>>()?;
+            gguf::merge(headers).map_err(|e| about(path, &e.to_string()))
+        }
+    }
+}
+
+/// The metadata as a request carries them, and what the tensors weigh.
+pub(super) fn unread(path: &Path) -> Option<(ModelRef, Option<Bytes>)> {
+    let header = headers(path).ok()?;
+    let metadata = header.metadata.iter();
+    let map = metadata.filter_map(|(key, value)| Some((key.to_owned(), written(value)?))).collect();
+    let bytes = Some(header.tensors.bytes()).filter(|bytes| *bytes > Bytes::ZERO);
+    Some((ModelRef::Gguf(map), bytes))
+}
+
+/// A value as JSON; nothing for one of which only the length was kept.
+fn written(value: &Value) -> Option<serde_json::Value> {
+    Some(match value {
+        Value::Unsigned(n) => (*n).into(),
+        Value::Signed(n) => (*n).into(),
+        Value::Float(n) => (*n).into(),
+        Value::Bool(is) => (*is).into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::Array(Array::Unsigned(all)) => all.clone().into(),
+        Value::Array(Array::Signed(all)) => all.clone().into(),
+        Value::Array(Array::Float(all)) => all.clone().into(),
+        Value::Array(Array::Bool(all)) => all.clone().into(),
+        Value::LongText(_) | Value::Array(Array::Skipped { .. }) => return None,
+    })
 }
 
 fn header(path: &Path) -> Result<gguf::Header, PlanError> {

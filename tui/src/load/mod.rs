@@ -10,6 +10,7 @@ use kvplan_core::engine::EngineName;
 use kvplan_core::error::PlanError;
 use kvplan_core::plan::{ModelRef, resolve_model};
 use kvplan_core::spec::{ModelSpec, SpecFile, catalog, json};
+use kvplan_core::unit::Bytes;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -85,8 +86,23 @@ fn read(path: &Path) -> Loaded {
     resolve_model(&form_of(value))
 }
 
+/// What a file says of a model that is not understood, and what its tensors weigh where that can be read; nothing where the
+/// file is no model's, or is one that is understood.
+pub(crate) fn unread(path: &Path) -> Option<(ModelRef, Option<Bytes>)> {
+    let mut magic = [0; 4];
+    let begins = File::open(path).ok()?.read(&mut magic).ok()?;
+    let (asked, weights) = if begins == 4 && magic == *b"GGUF" {
+        gguf::unread(path)?
+    } else if path.extension().is_some_and(|e| e == "safetensors") {
+        (config(&path.with_file_name("config.json"))?, safetensors::bytes(path))
+    } else {
+        (config(path)?, safetensors::bytes_beside(path))
+    };
+    resolve_model(&asked).is_err().then_some((asked, weights))
+}
+
 /// What a JSON file says of a model, understood or not; nothing where it is no JSON object.
-pub(crate) fn config(path: &Path) -> Option<ModelRef> {
+fn config(path: &Path) -> Option<ModelRef> {
     let value = json::parse(&fs::read(path).ok()?).ok()?;
     (value.is_object() && value.get("weight_map").is_none()).then(|| form_of(value))
 }

@@ -6,6 +6,7 @@ use kvplan_core::error::PlanError;
 use kvplan_core::spec::safetensors::{self, Header, Index, needs_config};
 use kvplan_core::spec::tensors::TensorTable;
 use kvplan_core::spec::{ModelSpec, SpecFile};
+use kvplan_core::unit::Bytes;
 use kvplan_core::weights::{TableUse, of_file};
 use std::borrow::Cow;
 use std::path::Path;
@@ -32,6 +33,22 @@ pub(super) fn import_index(path: &Path, bytes: &[u8]) -> Loaded {
     }
     let table = index.merge(headers).map_err(|e| about(path, &e.to_string()))?;
     with_config(path, &table)
+}
+
+/// What the tensors of one file weigh.
+pub(super) fn bytes(path: &Path) -> Option<Bytes> {
+    header(path).ok().map(|header| header.tensors.bytes())
+}
+
+/// What the tensors beside a config weigh: those of its index where all of them are there, or of the one file.
+pub(super) fn bytes_beside(config: &Path) -> Option<Bytes> {
+    let index = config.with_file_name("model.safetensors.index.json");
+    let Ok(text) = std::fs::read(index) else {
+        return bytes(&config.with_file_name("model.safetensors"));
+    };
+    let index = Index::parse(&text).ok()?;
+    let shards = index.shards().into_iter().map(|name| bytes(&config.with_file_name(name)));
+    shards.map(|bytes| bytes.map(Bytes::get)).sum::<Option<u64>>().map(Bytes::new)
 }
 
 fn header(path: &Path) -> Result<Header, PlanError> {

@@ -11,6 +11,7 @@ use kvplan_core::planner::view::headline::{Headline, headline, headline_with, ne
 use kvplan_core::planner::view::layers::{LayerMap, map};
 use kvplan_core::planner::view::memory::{Bar, bars};
 use kvplan_core::planner::view::table::{Table, table};
+use kvplan_core::planner::view::unknown::{self, Way};
 use kvplan_core::planner::view::why::{Why, why};
 use kvplan_core::planner::view::{change, copies};
 use kvplan_core::planner::{Lens, Planner, Tab, View};
@@ -37,6 +38,8 @@ pub(crate) struct Answers {
     pub(crate) engines: Option<(Table, Asked)>,
     /// Ways out, where it is over or refused.
     pub(crate) fixes: Vec<Fix>,
+    /// What can be done where the model is not understood.
+    pub(crate) ways: Vec<Way>,
     pub(crate) why: Option<Why>,
     pub(crate) launch: Option<Result<Launch, PlanError>>,
     /// What to do next, and what it was asked for: it does not depend on the context.
@@ -105,9 +108,11 @@ impl Answers {
                 None => (asked, next_step(model, request, plan)),
             }
         });
-        let step = next.as_ref().and_then(|(_, step)| step.as_deref());
+        let step = next.as_ref().and_then(|(_, step)| step.clone());
+        // Where there is no plan, what is known without one.
+        let step = step.or_else(|| plan.is_err().then(|| unknown::weights_alone(planner)).flatten());
         Self {
-            headline: headline_with(plan.as_ref(), step, view),
+            headline: headline_with(plan.as_ref(), step.as_deref(), view),
             next,
             bars,
             curve,
@@ -116,6 +121,7 @@ impl Answers {
             asked,
             engines: engines.filter(|_| model.is_some()),
             fixes: model.map(|model| fixes(model, request, plan.as_ref())).unwrap_or_default(),
+            ways: if model.is_none() { Way::iter().collect() } else { Vec::new() },
             why: model.zip(shown).map(|(model, plan)| why(model, plan, view.figure)),
             launch: model.and_then(|model| {
                 let engine = request.engine.as_ref()?.name;
@@ -188,6 +194,7 @@ impl Answers {
             asked: None,
             engines: None,
             fixes: Vec::new(),
+            ways: Vec::new(),
             next: None,
             why: None,
             launch: None,

@@ -28,6 +28,13 @@ pub(crate) enum Deed {
     },
     /// Write the screen to a file.
     Save(String),
+    /// Write a text to a file that is not there yet.
+    Write {
+        /// Where.
+        path: String,
+        /// The text.
+        text: String,
+    },
     /// Read what a person named or pasted.
     Open(String),
     /// Begin the proof, or stop it.
@@ -168,13 +175,8 @@ impl App {
 
     fn browse(&mut self, key: KeyEvent) -> Option<Deed> {
         if let (KeyCode::Char(digit @ '0'..='9'), KeyModifiers::NONE) = (key.code, key.modifiers) {
-            if let Some(fix) = digit.to_digit(10).and_then(|n| usize::try_from(n).ok()?.checked_sub(1))
-                && let Some(fix) = self.answers.fixes.get(fix)
-            {
-                let (request, text) = (fix.request.clone(), fix.text.clone());
-                self.act(Action::Adopt(request));
-                self.say(format!("took: {text}   (u takes it back)"));
-                return None;
+            if let Some(taken) = digit.to_digit(10).and_then(|number| self.take_offer(number)) {
+                return taken;
             }
             self.mode = Mode::Type(Entry::new(Purpose::Number(self.focus), Some(digit)));
             return None;

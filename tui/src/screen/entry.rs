@@ -11,6 +11,8 @@ pub(crate) enum Purpose {
     Option(String),
     /// A file's path, or a text to be understood.
     Open,
+    /// Where to write the spec of a model that is not understood.
+    Describe,
     /// Where to write the screen.
     Save,
 }
@@ -47,6 +49,7 @@ impl Entry {
             Purpose::Number(field) => format!("{}:", field.label()),
             Purpose::Option(name) => format!("{name}:"),
             Purpose::Open => "open (path, or paste a config, log, command line, state):".to_owned(),
+            Purpose::Describe => "write a spec to be filled in (.toml):".to_owned(),
             Purpose::Save => "write this screen to (.svg or .txt):".to_owned(),
         }
     }
@@ -61,7 +64,7 @@ impl Entry {
             },
             Purpose::Option(_) => "as after kvplan plan -o; empty for the default",
             Purpose::Open => "Enter opens, Esc goes back",
-            Purpose::Save => "Enter writes, Esc goes back",
+            Purpose::Describe | Purpose::Save => "Enter writes, Esc goes back",
         }
     }
 }

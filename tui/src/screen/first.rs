@@ -3,15 +3,13 @@
 use crate::detect::{Depth, detect};
 use kvplan_core::engine::EngineName;
 use kvplan_core::hardware::{Class, catalog};
-use kvplan_core::plan::{
-    EngineRequest, HardwareEntry, ModelRef, Request, WeightsRequest, plan, resolve_model,
-};
+use kvplan_core::plan::{EngineRequest, HardwareEntry, ModelRef, Request, WeightsRequest, plan};
 use kvplan_core::planner::view::table::formats;
 use kvplan_core::planner::{Lens, State};
 
 /// A context that people ask for, where it fits.
 const CONTEXT: u64 = 131_072;
-/// The least that a weight format has to leave.
+/// What a weight format has to leave, where any does.
 const LEAST: u64 = 32_768;
 const GIB: u64 = 1 << 30;
 
@@ -61,7 +59,8 @@ pub(crate) fn request(hardware: Vec<HardwareEntry>, last: Option<&str>) -> Reque
         device.and_then(|(device, count)| device.usable()?.bytes.get().checked_mul(count)).unwrap_or(0);
     let rack = device.is_some_and(|(device, count)| device.class() == Class::DatacenterGpu && count >= 8);
     let serves = device.is_some_and(|(device, _)| device.class() == Class::DatacenterGpu);
-    let (model, engine) = match memory / GIB {
+    // What a driver keeps of a card of 24 GiB makes it no smaller one.
+    let (model, engine) = match memory.saturating_add(GIB / 2) / GIB {
         _ if rack => ("deepseek-v4-flash", EngineName::Vllm),
         _ if serves => ("qwen3.6-27b", EngineName::Vllm),
         24.. => ("qwen3.6-27b", EngineName::LlamaCpp),
@@ -79,18 +78,17 @@ pub(crate) fn request(hardware: Vec<HardwareEntry>, last: Option<&str>) -> Reque
         let weights = Some(WeightsRequest::Format(format.to_owned()));
         plan(&Request { weights, ..asked.clone() }).ok()?.fit.max_context
     };
-    let limit = resolve_model(&asked.model).ok().and_then(|model| model.scaled_context());
-    let context = limit.map_or(CONTEXT, |limit| limit.get().min(CONTEXT));
     // The full 16 bits are nobody's first choice on a desk.
-    let wanted = formats(engine).iter().skip(usize::from(!serves)).find_map(|format| {
-        let most = most(format, &asked).filter(|most| *most >= if serves { LEAST } else { context })?;
-        Some((*format, most))
+    let mut rooms = formats(engine)
+        .iter()
+        .skip(usize::from(!serves))
+        .filter_map(|format| Some((*format, most(format, &asked).filter(|most| *most >= 1024)?)));
+    let mut last_resort = None;
+    let wanted = rooms.find(|(format, most)| {
+        last_resort = Some((*format, *most));
+        *most >= LEAST
     });
-    let wanted = wanted.or_else(|| {
-        formats(engine)
-            .iter()
-            .find_map(|format| Some((*format, most(format, &asked).filter(|m| *m >= LEAST)?)))
-    });
+    let wanted = wanted.or(last_resort);
     // A model that nothing is known to fit with, or whose weights nothing is known of, is no first view.
     if wanted.is_none() && last.is_some_and(|last| last != model) {
         return request(asked.hardware, None);
@@ -110,13 +108,28 @@ mod tests {
 
     #[rstest]
     #[case::desk("rtx-5090", 1, "qwen3.6-27b")]
-    #[case::small("rtx-3060-12gb", 1, "qwen3.5-4b")]
+    #[case::small("rtx-4060", 1, "qwen3.5-4b")]
+    #[case::least_middle("rtx-3060-12gb", 1, "qwen3.5-9b")]
     #[case::middle("rtx-4080", 1, "qwen3.5-9b")]
+    #[case::least_large("rtx-4090", 1, "qwen3.6-27b")]
+    #[case::rack("h200-sxm-141gb", 8, "deepseek-v4-flash")]
     fn a_first_open_fits_the_machine(#[case] device: &str, #[case] count: u64, #[case] model: &str) {
         let asked = request(vec![entry(device, count, None)], None);
         assert_eq!(asked.model, ModelRef::Id(model.to_owned()));
         let plan = plan(&asked).unwrap();
         assert!(matches!(plan.fit.state, Fit::Fits | Fit::Barely), "{:?}", plan.fit);
         assert!(plan.context.get() >= LEAST);
+    }
+
+    /// The largest weights that leave 32k, and as much of 128k as they leave: 34 GB of memory less 27 GB of an 8-bit
+    /// 27B model are less than the 8 GiB that 128k tokens take.
+    #[test]
+    fn a_first_open_takes_the_largest_weights_that_leave_room_and_the_capacity_is_in_view() {
+        let asked = request(vec![entry("rtx-5090", 1, None)], None);
+        assert_eq!(asked.weights, Some(WeightsRequest::Format("Q8_0".to_owned())));
+        let (context, fit) = (asked.context.unwrap(), plan(&asked).unwrap().fit);
+        assert!((LEAST..CONTEXT).contains(&context), "{context}");
+        assert_eq!(fit.bound_by, Some(kvplan_core::placement::BoundBy::Memory));
+        assert!(fit.max_context.unwrap() - context < 1024, "{fit:?}");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`app`]: the planner's state with its [`answers`], and what every key does to it. No drawing, no input or output.
 //! - [`modes`]: keys that go to a list, a line or a page; [`moves`]: numbers that move.
+//! - [`ways`]: the numbered ways out of a headline.
 //! - [`command`]: every key, its command and its help, as one table; help, footer and key handling read it.
 //! - [`picker`]: choosing from a list with fuzzy search; [`lists`] has the lists; [`entry`]: typing.
 //! - [`open`]: what is opened or pasted, known by what it is.
@@ -39,6 +40,7 @@ mod proof;
 mod svg;
 mod terminal;
 mod theme;
+mod ways;
 
 #[cfg(test)]
 mod tests;

@@ -144,6 +144,8 @@ impl App {
             }
             Purpose::Open if entry.text.trim().is_empty() => None,
             Purpose::Open => Some(Deed::Open(entry.text)),
+            Purpose::Describe if entry.text.trim().is_empty() => None,
+            Purpose::Describe => self.describe(entry.text.trim()),
             Purpose::Save if entry.text.trim().is_empty() => None,
             Purpose::Save => Some(Deed::Save(entry.text.trim().to_owned())),
         }
@@ -194,6 +196,12 @@ impl App {
                     }
                     open::Then::Do(action) => self.act(*action),
                     open::Then::Model(model, path) => self.open_model(*model, &path),
+                    open::Then::Unread(asked, weights) => {
+                        if let Err(error) = self.planner.open_unread(asked, weights) {
+                            return self.say(error.message);
+                        }
+                        self.refresh();
+                    }
                     open::Then::Set(number) => {
                         let field = self.focus;
                         self.act(Action::Set { field, to: Some(number) });

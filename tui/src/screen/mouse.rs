@@ -179,7 +179,7 @@ fn segment(app: &mut App, (x, y): (u16, u16), area: Rect) {
 
 /// The way out under a pointer.
 fn fix(app: &mut App, area: Rect, place: (u16, u16)) -> Option<Deed> {
-    let found = headline::fixes(app, area).iter().position(|fix| fix.contains(Position::from(place)))?;
+    let found = headline::offers(app, area).iter().position(|fix| fix.contains(Position::from(place)))?;
     let digit = char::from_digit(u32::try_from(found).ok()? + 1, 10)?;
     app.key(crossterm::event::KeyCode::Char(digit).into())
 }

@@ -8,7 +8,7 @@ use kvplan_core::plan::{ModelRef, Request, WeightsRequest, plan, resolve_model};
 use kvplan_core::planner::{Action, State, link};
 use kvplan_core::reconcile::{Reconciliation, Verdict, reconcile_beside};
 use kvplan_core::spec::ModelSpec;
-use kvplan_core::unit::{Binary, parse_bytes, parse_tokens};
+use kvplan_core::unit::{Binary, Bytes, parse_bytes, parse_tokens};
 use kvplan_core::weights::WeightFormat;
 use std::io::Read as _;
 use std::path::Path;
@@ -36,6 +36,8 @@ pub(crate) enum Then {
     Do(Box<Action>),
     /// A model from a file, and where that is.
     Model(Box<ModelSpec>, String),
+    /// A model that is not understood, and what its tensors weigh.
+    Unread(ModelRef, Option<Bytes>),
     /// A number, for the field that is set.
     Set(u64),
 }
@@ -55,24 +57,28 @@ fn file(path: &Path, set: &Request) -> Result<Opened, PlanError> {
     let mut head = [0u8; 4];
     let mut opened = match path.is_file() {
         true => std::fs::File::open(path).map_err(unreadable)?,
-        false => return load::model(&path.display().to_string()).map(|model| of_model(&model, path)),
+        false => return of_file(load::model(&path.display().to_string()), path, &path.join("config.json")),
     };
     let got = opened.read(&mut head).map_err(unreadable)?;
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     if head.get(..got) == Some(b"GGUF") || matches!(extension, "safetensors" | "toml" | "json" | "gguf") {
-        let model = load::file(path);
-        return match (extension, model) {
-            (_, Ok(model)) => Ok(of_model(&model, path)),
-            ("json", Err(error)) => {
-                load::config(path).map(|asked| not_understood(asked, &error)).ok_or(error)
-            }
-            (_, Err(error)) => Err(error),
-        };
+        return of_file(load::file(path), path, path);
     }
     let mut bytes = Vec::new();
     let again = std::fs::File::open(path).map_err(unreadable)?;
     again.take(MOST).read_to_end(&mut bytes).map_err(unreadable)?;
     understood(&String::from_utf8_lossy(&bytes), set)
+}
+
+/// A file that is a model's, understood or not.
+fn of_file(model: load::Loaded, path: &Path, file: &Path) -> Result<Opened, PlanError> {
+    match model {
+        Ok(model) => Ok(of_model(&model, path)),
+        Err(error) => match load::unread(file) {
+            Some((asked, weights)) => Ok(not_understood(asked, weights, &error)),
+            None => Err(error),
+        },
+    }
 }
 
 fn of_model(model: &ModelSpec, path: &Path) -> Opened {
@@ -145,14 +151,14 @@ fn json(text: &str) -> Result<Opened, PlanError> {
     let asked = load::form_of(value);
     Ok(match resolve_model(&asked) {
         Ok(model) => of_model(&model, Path::new("what was pasted")),
-        Err(error) => not_understood(asked, &error),
+        Err(error) => not_understood(asked, None, &error),
     })
 }
 
 /// A model that cannot be computed is a state whose headline says why, over the last plan in grey.
-fn not_understood(asked: ModelRef, error: &PlanError) -> Opened {
+fn not_understood(asked: ModelRef, weights: Option<Bytes>, error: &PlanError) -> Opened {
     let said = format!("not understood: {}   u takes it back", error.message);
-    Opened { then: Then::Do(Box::new(Action::Model(asked))), said: Some(said), page: None }
+    Opened { then: Then::Unread(asked, weights), said: Some(said), page: None }
 }
 
 /// A command line's request on the machine that is set.
@@ -320,6 +326,6 @@ mod tests {
     fn a_config_that_is_not_understood_is_a_model_that_cannot_be_computed() {
         let opened = understood(r#"{"model_type": "nobody_knows", "num_hidden_layers": 2}"#, &set()).unwrap();
         assert!(opened.said.unwrap().contains("nobody_knows"));
-        assert!(matches!(opened.then, Then::Do(action) if matches!(*action, Action::Model(_))));
+        assert!(matches!(opened.then, Then::Unread(ModelRef::Hf(_), None)));
     }
 }

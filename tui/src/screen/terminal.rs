@@ -190,6 +190,10 @@ fn perform(app: &mut App, deed: Deed, area: Rect, proof: &mut Option<Running>) -
                 Err(error) => app.say(format!("{path}: {error}")),
             }
         }
+        Deed::Write { path, text } => {
+            let made = std::fs::File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+            app.described(&path, &text, made);
+        }
         Deed::Open(text) => {
             let opened = open::open(&text, &app.planner.state().request);
             app.opened(opened);

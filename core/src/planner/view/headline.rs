@@ -62,12 +62,13 @@ pub fn headline(answer: Result<&Plan, &PlanError>, view: View) -> Headline {
     headline_with(answer, None, view)
 }
 
-/// The headline of an answer, with what to do next: see [`next_step`].
+/// The headline of an answer, with what to do next, or what is known where there is no plan: see [`next_step`] and
+/// [`super::unknown::weights_alone`].
 #[must_use]
 pub fn headline_with(answer: Result<&Plan, &PlanError>, next: Option<&str>, view: View) -> Headline {
     match answer {
         Ok(plan) => of_plan(plan, next.unwrap_or_default(), view),
-        Err(error) => of_error(error),
+        Err(error) => of_error(error, next),
     }
 }
 
@@ -198,7 +199,7 @@ fn pool(plan: &Plan) -> Option<String> {
     }
 }
 
-fn of_error(error: &PlanError) -> Headline {
+fn of_error(error: &PlanError, known: Option<&str>) -> Headline {
     let field = if error.field.is_empty() { String::new() } else { format!(" ({})", error.field) };
     match error.kind {
         ErrorKind::EngineRefuses => Headline {
@@ -216,7 +217,9 @@ fn of_error(error: &PlanError) -> Headline {
                 word: Word::Unknown,
                 first: format!("Cannot be computed: {}", error.message),
                 second: format!(
-                    "No figure is shown rather than a guess{field}. Undo takes it back; a model spec can describe it."
+                    "No cache figure is shown rather than a guess{field}. {}{}Undo takes it back.",
+                    known.unwrap_or_default(),
+                    if known.is_some() { " " } else { "" }
                 ),
             }
         }

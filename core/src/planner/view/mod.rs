@@ -11,6 +11,7 @@
 //! - [`curve`]: bytes against context, with the capacity and where the context stands.
 //! - [`layers`]: a letter a layer.
 //! - [`table`]: alternatives, each a request that can be taken.
+//! - [`unknown`]: what is left to say and to do where a model is not understood.
 //! - [`why`]: the arithmetic behind the selected figure.
 //! - [`change`]: what the last action did to the figures.
 
@@ -25,6 +26,7 @@ pub mod memory;
 pub mod serving;
 pub mod table;
 pub mod text;
+pub mod unknown;
 pub mod why;
 pub mod words;
 

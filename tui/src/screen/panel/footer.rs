@@ -22,16 +22,44 @@ pub(crate) fn said(app: &App, area: Rect, buf: &mut Buffer) {
     } else if let Some(preview) = &app.preview {
         let word: &str = preview.headline.word.into();
         let x = text(buf, area, 1, 0, "Enter takes: ", theme.dim());
-        let x = text(buf, area, x, 0, &theme.text(&preview.change), theme.strong());
+        let room = left(area, x).saturating_sub(word.len() + 3);
+        let x = text(buf, area, x, 0, &fitted(&theme.text(&preview.change), room), theme.strong());
         text(buf, area, x + 3, 0, word, theme.word(preview.headline.word));
     } else if let Some(pinned) = app.answers.pinned.as_ref().filter(|pinned| !pinned.differences.is_empty()) {
         let x = text(buf, area, 1, 0, "from plan A: ", theme.dim());
-        text(buf, area, x, 0, &theme.text(&pinned.differences.join(", ")), theme.strong());
+        let line = theme.text(&pinned.differences.join(", "));
+        text(buf, area, x, 0, &fitted(&line, left(area, x)), theme.strong());
     } else if !app.answers.change.is_empty() {
         let x = text(buf, area, 1, 0, "last change: ", theme.dim());
-        text(buf, area, x, 0, &theme.text(&app.answers.change), theme.strong());
+        let line = theme.text(&app.answers.change);
+        text(buf, area, x, 0, &fitted(&line, left(area, x)), theme.strong());
     }
 }
+
+/// Columns from one on.
+fn left(area: Rect, from: u16) -> usize {
+    usize::from(area.width.saturating_sub(from))
+}
+
+/// What changed, and what it came to behind a gap, in so many columns: what came of it is kept, changes that have no room
+/// are counted.
+fn fitted(line: &str, room: usize) -> String {
+    let (list, effect) =
+        line.split_once(GAP).map_or((line, String::new()), |(list, effect)| (list, format!("{GAP}{effect}")));
+    let all: Vec<&str> = list.split(", ").collect();
+    let with = |kept: usize| {
+        let shown = all.get(..kept).unwrap_or_default().join(", ");
+        match (kept, all.len() - kept) {
+            (_, 0) => format!("{shown}{effect}"),
+            (0, more) => format!("{more} changes{effect}"),
+            (_, more) => format!("{shown} and {more} more{effect}"),
+        }
+    };
+    (1..=all.len()).rev().map(with).find(|line| line.chars().count() <= room).unwrap_or_else(|| with(0))
+}
+
+/// What stands between a change and what it came to.
+const GAP: &str = "    ";
 
 fn typed(app: &App, entry: &Entry, area: Rect, buf: &mut Buffer) {
     let theme = app.theme;
@@ -121,5 +149,24 @@ pub(crate) fn keys(app: &App, area: Rect, buf: &mut Buffer) {
     for hint in hints(app, area.width) {
         let x = text(buf, area, hint.x, 0, &hint.key, app.theme.strong()) + 1;
         text(buf, area, x, 0, hint.does, app.theme.dim());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_change_came_to_is_never_cut_for_the_list_of_what_changed() {
+        let line =
+            "model a → b, context 1,024 → 2,048, weights Q4_K_M → Q8_0    KV +4.00 GiB    speed -11 tokens/s";
+        assert_eq!(fitted(line, 100), line);
+        let cut = fitted(line, 90);
+        assert_eq!(
+            cut,
+            "model a → b, context 1,024 → 2,048 and 1 more    KV +4.00 GiB    speed -11 tokens/s"
+        );
+        assert_eq!(fitted(line, 50), "3 changes    KV +4.00 GiB    speed -11 tokens/s");
+        assert_eq!(fitted("context 1 → 2", 80), "context 1 → 2");
     }
 }

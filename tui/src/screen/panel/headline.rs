@@ -23,31 +23,21 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     for (y, line) in (0..area.height).zip(&first) {
         text(buf, area, FROM, y, &theme.text(line), theme.strong());
     }
-    if app.answers.fixes.is_empty() {
-        let from = u16::try_from(first.len()).unwrap_or(0);
-        let second = cut(second(app, area.width), area.height.saturating_sub(from));
-        for (y, line) in (from..area.height).zip(second) {
-            text(buf, area, FROM, y, &theme.text(&line), Style::new());
-        }
-        return;
+    let from = u16::try_from(first.len()).unwrap_or(0);
+    for (y, line) in (from..area.height).zip(second(app, area)) {
+        text(buf, area, FROM, y, &theme.text(&line), Style::new());
     }
-    for ((at, fix), place) in app.answers.fixes.iter().enumerate().zip(fixes(app, area)) {
+    for ((at, offer), place) in app.offers().iter().enumerate().zip(offers(app, area)) {
         let x = text(buf, area, place.x, place.y, &format!("[{}] ", at + 1), theme.over());
-        text(buf, area, x, place.y, &theme.text(&fix.text), theme.strong());
+        text(buf, area, x, place.y, &theme.text(offer), theme.strong());
     }
 }
 
 /// Lines that all of it takes.
 pub(crate) fn height(app: &App, width: u16) -> u16 {
     let area = Rect { x: 0, y: 0, width, height: u16::MAX };
-    let first = u16::try_from(first(app, area).len()).unwrap_or(u16::MAX);
-    let second = if app.answers.fixes.is_empty() {
-        u16::try_from(second(app, width).len()).unwrap_or(u16::MAX)
-    } else {
-        let last = fixes(app, area).last().map_or(first, |place| place.y + 1);
-        last.saturating_sub(first)
-    };
-    first.saturating_add(second)
+    let said = u16::try_from(first(app, area).len() + second(app, area).len()).unwrap_or(u16::MAX);
+    offers(app, area).last().map_or(said, |place| place.y.saturating_add(1))
 }
 
 const fn room(width: u16) -> u16 {
@@ -59,8 +49,14 @@ fn first(app: &App, area: Rect) -> Vec<String> {
     cut(super::wrapped(&app.answers.headline.first, room(area.width)), area.height.saturating_sub(1).max(1))
 }
 
-fn second(app: &App, width: u16) -> Vec<String> {
-    super::wrapped(&app.answers.headline.second, room(width))
+/// The second sentence; ways out that fit stand in its place, others below it.
+fn second(app: &App, area: Rect) -> Vec<String> {
+    if !app.answers.fixes.is_empty() {
+        return Vec::new();
+    }
+    let taken = u16::try_from(first(app, area).len()).unwrap_or(u16::MAX);
+    let room = area.height.saturating_sub(taken).saturating_sub(u16::from(!app.answers.ways.is_empty()));
+    cut(super::wrapped(&app.answers.headline.second, self::room(area.width)), room)
 }
 
 /// So many lines of a text; where there are more, the last one shows it.
@@ -76,13 +72,13 @@ fn cut(mut lines: Vec<String>, most: u16) -> Vec<String> {
 }
 
 /// Where each way out stands inside the panel.
-pub(crate) fn fixes(app: &App, area: Rect) -> Vec<Rect> {
-    let mut y = u16::try_from(first(app, area).len()).unwrap_or(0);
+pub(crate) fn offers(app: &App, area: Rect) -> Vec<Rect> {
+    let mut y = u16::try_from(first(app, area).len() + second(app, area).len()).unwrap_or(0);
     y = y.min(area.height.saturating_sub(1));
     let mut x = FROM;
     let mut places = Vec::new();
-    for fix in &app.answers.fixes {
-        let width = u16::try_from(fix.text.chars().count()).unwrap_or(u16::MAX).saturating_add(4);
+    for offer in app.offers() {
+        let width = u16::try_from(offer.chars().count()).unwrap_or(u16::MAX).saturating_add(4);
         if x > FROM && x.saturating_add(width) > area.width && y + 1 < area.height {
             (x, y) = (FROM, y + 1);
         }

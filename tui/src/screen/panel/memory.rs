@@ -222,6 +222,8 @@ fn end_of(
 /// A part of the legend.
 struct Item {
     label: &'static str,
+    /// What stands for it in the bar, where it is a part.
+    letter: Option<char>,
     bytes: String,
     note: String,
     style: Style,
@@ -259,6 +261,7 @@ fn legend(
         .iter()
         .map(|segment| Item {
             label: segment.part.label(),
+            letter: Some(segment.part.letter()),
             bytes: format!(
                 "{}{}",
                 if segment.about && !view.exact_bytes { "~" } else { "" },
@@ -270,7 +273,8 @@ fn legend(
         })
         .collect();
     let mut put = |label: &'static str, bytes: Bytes, style: Style| {
-        items.push(Item { label, bytes: short(bytes, view), note: String::new(), style, lit: false });
+        let bytes = short(bytes, view);
+        items.push(Item { label, letter: None, bytes, note: String::new(), style, lit: false });
     };
     if let Some(room) = bar.pool_free.filter(|room| *room > Bytes::ZERO) {
         put("room for more", room, Style::new());
@@ -284,22 +288,73 @@ fn legend(
         Some(free) => put("free", Bytes::new(free.unsigned_abs()), Style::new()),
         None => {}
     }
-    // Where not all of it has room, the figures have it before what is noted of them.
-    let width = |item: &Item| item.label.len() + item.bytes.len() + item.note.len() + 4;
-    let room = usize::from(area.width.saturating_sub(left)) + 3;
-    let noted = items.iter().map(width).sum::<usize>() + more.as_ref().map_or(0, String::len) <= room;
-    let mut x = left;
+    let more = more.unwrap_or_default();
+    let room = |from: u16| usize::from(area.width.saturating_sub(from));
+    let form =
+        Form::ALL.into_iter().find(|form| form.width(&items) + more.chars().count() <= room(form.from(left)));
+    let form = form.unwrap_or(Form::Letters);
+    if form == Form::Letters {
+        // Whatever is cut, it is not what is left.
+        items.sort_by_key(|item| item.letter.is_some());
+    }
+    let mut x = form.from(left);
     for item in &items {
         let style = if item.lit { theme.selected() } else { theme.dim() };
-        x = text(buf, area, x, y, item.label, style) + 1;
+        x = text(buf, area, x, y, &form.label(item), style) + 1;
         x = text(buf, area, x, y, &item.bytes, item.style);
-        if noted {
+        if form == Form::Noted {
             x = text(buf, area, x, y, &item.note, theme.dim());
         }
-        x += 3;
+        x += form.gap();
     }
-    if let Some(more) = more {
-        text(buf, area, x.saturating_sub(3), y, &more, theme.dim());
+    text(buf, area, x.saturating_sub(form.gap()), y, &more, theme.dim());
+}
+
+/// How much of the legend there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Labels, figures, and what is noted of them.
+    Noted,
+    /// Labels and figures.
+    Plain,
+    /// The same, closer, from the left edge.
+    Close,
+    /// Letters and figures.
+    Letters,
+}
+
+impl Form {
+    const ALL: [Self; 4] = [Self::Noted, Self::Plain, Self::Close, Self::Letters];
+
+    const fn gap(self) -> u16 {
+        match self {
+            Self::Noted | Self::Plain => 3,
+            Self::Close | Self::Letters => 2,
+        }
+    }
+
+    const fn from(self, left: u16) -> u16 {
+        match self {
+            Self::Noted | Self::Plain => left,
+            Self::Close | Self::Letters => 1,
+        }
+    }
+
+    fn label(self, item: &Item) -> String {
+        match (self, item.letter) {
+            (Self::Letters, Some(letter)) => letter.to_string(),
+            (Self::Noted | Self::Plain | Self::Close | Self::Letters, _) => item.label.to_owned(),
+        }
+    }
+
+    fn width(self, items: &[Item]) -> usize {
+        let note = |item: &Item| if self == Self::Noted { item.note.chars().count() } else { 0 };
+        let one = |item: &Item| self.label(item).chars().count() + 1 + item.bytes.len() + note(item);
+        items
+            .iter()
+            .map(|item| one(item) + usize::from(self.gap()))
+            .sum::<usize>()
+            .saturating_sub(usize::from(self.gap()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What people come for, key by key, from the first screen.
 
+use super::super::app::Deed;
 use super::{app, press, screen};
 use kvplan_core::plan::WeightsRequest;
 use kvplan_core::planner::view::headline::Word;
@@ -91,4 +92,41 @@ fn a_config_that_is_not_understood_is_named_over_the_last_plan_and_taken_back() 
     assert!(screen(&mut app, 120, 40).contains("cache 8.00"));
     press(&mut app, "u");
     assert_eq!(*app.planner.state(), before);
+}
+
+/// What is known of it all the same: the weights of the file beside the config, a spec to fill in, a report to send.
+#[test]
+fn a_model_that_is_not_understood_is_described_by_hand_and_planned() {
+    let mut app = app();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.json");
+    let known = r#"{"model_type": "nobody_knows", "num_hidden_layers": 2, "hidden_size": 512, "num_attention_heads": 8}"#;
+    std::fs::write(&config, known).unwrap();
+    // A file of one tensor: 1,024 elements of 2 bytes.
+    let header = r#"{"a":{"dtype":"BF16","shape":[1024],"data_offsets":[0,2048]}}"#;
+    let mut file = u64::try_from(header.len()).unwrap().to_le_bytes().to_vec();
+    file.extend(header.as_bytes());
+    file.extend([0; 2048]);
+    std::fs::write(folder.path().join("model.safetensors"), file).unwrap();
+    press(&mut app, &format!("o{}<Enter>", config.display()));
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let shown = screen(&mut app, width, height);
+        for words in ["Weights alone: 2.00 KiB, exact.", "[1] describe it", "[2] report"] {
+            assert!(shown.contains(words), "{words} is not in\n{shown}");
+        }
+    }
+    let copied = press(&mut app, "2");
+    let [Deed::Copy { text, .. }] = copied.as_slice() else { panic!("{copied:?}") };
+    assert!(text.contains("nobody_knows") && text.contains("num_attention_heads"), "{text}");
+    press(&mut app, "<Esc>1");
+    let spec = folder.path().join("mine.toml");
+    "model.toml".chars().for_each(|_| drop(app.key(crossterm::event::KeyCode::Backspace.into())));
+    press(&mut app, &format!("{}<Enter>", spec.display()));
+    let open = std::fs::read_to_string(&spec).unwrap();
+    assert!(screen(&mut app, 120, 40).contains("[[layers]]"));
+    std::fs::write(&spec, open.replace("kind = \"?\"", "kind = \"full\"")).unwrap();
+    press(&mut app, &format!("<Esc>o{}<Enter>c1024<Enter>", spec.display()));
+    let plan = app.answers.plan.as_ref().unwrap();
+    // 2 layers × 1,024 tokens × 8 heads × 64 × 2 bytes, of keys and of values.
+    assert_eq!(plan.kv.allocated_bytes.get(), 2 * 1024 * 8 * 64 * 2 * 2);
 }

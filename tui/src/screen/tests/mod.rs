@@ -5,7 +5,6 @@ mod snapshots;
 
 use super::app::{App, Deed, Mode};
 use super::command::{Bindings, Command};
-use super::first;
 use super::layout;
 use super::mouse;
 use super::panel;
@@ -28,11 +27,11 @@ fn hardware() -> Vec<HardwareEntry> {
     .unwrap()
 }
 
-/// The example's request.
+/// A 27B model with 128k on a desk, where most alternatives reach further.
 fn example() -> Request {
-    static EXAMPLE: std::sync::LazyLock<Request> =
-        std::sync::LazyLock::new(|| first::request(hardware(), None));
-    EXAMPLE.clone()
+    let asked = json!({ "model": "qwen3.6-27b", "engine": { "name": "llama.cpp" }, "context": 131_072,
+        "weights": { "format": "Q6_K" }, "hardware": hardware() });
+    Request::from_value(&asked).unwrap()
 }
 
 /// A model of three layers: soon computed.
@@ -99,6 +98,10 @@ fn press(app: &mut App, keys: &str) -> Vec<Deed> {
             Some(Deed::Open(text)) => {
                 let opened = super::open::open(&text, &app.planner.state().request);
                 app.opened(opened);
+            }
+            Some(Deed::Write { path, text }) => {
+                let written = std::fs::write(&path, &text);
+                app.described(&path, &text, written);
             }
             deed => deeds.extend(deed),
         }
