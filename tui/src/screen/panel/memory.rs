@@ -153,7 +153,7 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
             end_of(ghost, (area, y), place, (theme, theme.marker()), buf);
         }
         let rest = bars.len() - shown;
-        let more = (at + 1 == first + shown && rest > 0).then(|| format!("   and {rest} more devices"));
+        let more = if at + 1 == first + shown { rest } else { 0 };
         legend(bar, view, (area, y + 1), place.0, (theme, more), buf);
         y += 2;
     }
@@ -253,7 +253,7 @@ fn legend(
     view: View,
     (area, y): (Rect, u16),
     left: u16,
-    (theme, more): (Theme, Option<String>),
+    (theme, more): (Theme, usize),
     buf: &mut Buffer,
 ) {
     let mut items: Vec<Item> = bar
@@ -288,12 +288,11 @@ fn legend(
         Some(free) => put("free", Bytes::new(free.unsigned_abs()), Style::new()),
         None => {}
     }
-    let more = more.unwrap_or_default();
-    let room = |from: u16| usize::from(area.width.saturating_sub(from));
+    let room = |form: Form| usize::from(area.width.saturating_sub(form.from(left)));
+    let width = |form: Form, items: &[Item]| form.width(items) + form.more(more).chars().count();
     let form =
-        Form::ALL.into_iter().find(|form| form.width(&items) + more.chars().count() <= room(form.from(left)));
-    let form = form.unwrap_or(Form::Letters);
-    if form == Form::Letters {
+        Form::ALL.into_iter().find(|form| width(*form, &items) <= room(*form)).unwrap_or(Form::Letters);
+    if width(form, &items) > room(form) {
         // Whatever is cut, it is not what is left.
         items.sort_by_key(|item| item.letter.is_some());
     }
@@ -307,7 +306,7 @@ fn legend(
         }
         x += form.gap();
     }
-    text(buf, area, x.saturating_sub(form.gap()), y, &more, theme.dim());
+    text(buf, area, x.saturating_sub(form.gap()), y, &form.more(more), theme.dim());
 }
 
 /// How much of the legend there is room for.
@@ -344,6 +343,16 @@ impl Form {
         match (self, item.letter) {
             (Self::Letters, Some(letter)) => letter.to_string(),
             (Self::Noted | Self::Plain | Self::Close | Self::Letters, _) => item.label.to_owned(),
+        }
+    }
+
+    /// Devices for which there was no room.
+    fn more(self, devices: usize) -> String {
+        match (self, devices) {
+            (_, 0) => String::new(),
+            (Self::Noted | Self::Plain, 1) => "   and 1 more device".to_owned(),
+            (Self::Noted | Self::Plain, more) => format!("   and {more} more devices"),
+            (Self::Close | Self::Letters, more) => format!("   +{more}"),
         }
     }
 
