@@ -5,9 +5,11 @@
 //! (`algebra`), not in how a store is counted ([`Store::entries`]). Adding an architecture adds data.
 
 mod algebra;
+mod keeps;
 mod retention;
 
 pub use algebra::stores_of;
+pub use keeps::{Heads, Keeps, Reach};
 pub use retention::{Eviction, Retention};
 
 use crate::codec::Side;

@@ -1,7 +1,7 @@
 //! What the answers of engines without a block table add up: stores whose payload is entries × bytes of an entry.
 
 use super::{Carriers, Growth, Scenario, StoreLine};
-use crate::cache::{Retention, Role};
+use crate::cache::{Keeps, Reach, Retention, Role};
 use crate::codec::{Codec, Side};
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule};
@@ -149,35 +149,23 @@ pub(crate) fn with_borrowed(model: &ModelSpec) -> Result<Vec<&Mixer>, PlanError>
     let (mut full, mut window) = (None, None);
     let mut mixers = Vec::with_capacity(model.layer_count());
     for mixer in model.layers().flat_map(|kind| kind.mixers()) {
-        let stands = match mixer {
-            Mixer::Shared(a) => {
+        let stands = match mixer.keeps() {
+            Keeps::Borrowed(a) => {
                 let lender = if a.window.is_some() { window } else { full };
                 lender.ok_or_else(|| {
                     let message = "a layer shares the cache of a kind of layer that is not seen before it";
                     PlanError::unsupported("model", message)
                 })?
             }
-            Mixer::Full(_) => {
-                full = Some(mixer);
+            Keeps::Heads(a) => {
+                match a.reach {
+                    Reach::All => full = Some(mixer),
+                    Reach::Window(_) => window = Some(mixer),
+                    Reach::Chunk(_) => {}
+                }
                 mixer
             }
-            Mixer::Window(_) => {
-                window = Some(mixer);
-                mixer
-            }
-            Mixer::Chunk(_)
-            | Mixer::Mla(_)
-            | Mixer::Compressed(_)
-            | Mixer::Mamba1(_)
-            | Mixer::Mamba2(_)
-            | Mixer::GatedDelta(_)
-            | Mixer::Kda(_)
-            | Mixer::Lightning(_)
-            | Mixer::ShortConv(_)
-            | Mixer::Rwkv(_)
-            | Mixer::RgLru(_)
-            | Mixer::Mlstm(_)
-            | Mixer::Cross(_) => mixer,
+            Keeps::Latent(_) | Keeps::Compressed(_) | Keeps::State | Keeps::Encoder(_) => mixer,
         };
         mixers.push(stands);
     }

@@ -63,7 +63,7 @@ impl Chunk {
             (Some(Mixer::Full(a)), None) if a.k_dim == a.v_dim && a.indexer_dim.is_none() => {
                 (2, (a.kv_heads / tp).max(1).checked_mul(a.k_dim).ok_or(Overflow)?)
             }
-            (Some(Mixer::Mla(a)), None) if a.indexer_dim.is_none() && !a.indexer_shared => {
+            (Some(Mixer::Mla(a)), None) if !a.is_sparse() => {
                 (1, a.latent_dim.checked_add(a.rope_dim).ok_or(Overflow)?)
             }
             _ => {

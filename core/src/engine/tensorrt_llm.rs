@@ -4,7 +4,7 @@
 
 use super::ledger::{Held, Ledger, floor_div, positive};
 use super::{Common, Pool, Report as AnyReport, Reservation, Room, Scenario, codec_error};
-use crate::cache::{Knob, Retention, Role};
+use crate::cache::{Keeps, Knob, Retention, Role};
 use crate::codec::Codec;
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule, Term};
@@ -129,28 +129,18 @@ fn rows(mixer: &Mixer, codec: Codec) -> Result<Vec<Row>, PlanError> {
         }
         Ok(vec![row(Role::K, Knob::K, heads, k_dim, law)?, row(Role::V, Knob::V, heads, v_dim, law)?])
     };
-    match mixer {
-        Mixer::Full(a) if a.indexer_dim.is_none() => pair(a.kv_heads, a.k_dim, a.v_dim, Retention::All),
-        Mixer::Window(a) => pair(a.kv_heads, a.k_dim, a.v_dim, Retention::Window(a.window)),
-        Mixer::Chunk(a) => pair(a.kv_heads, a.k_dim, a.v_dim, Retention::Chunk(a.chunk)),
-        Mixer::Mla(a) if a.indexer_dim.is_none() && !a.indexer_shared => {
+    match mixer.keeps() {
+        Keeps::Heads(a) if a.indexer_dim.is_none() => pair(a.kv_heads, a.k_dim, a.v_dim, a.reach.law()),
+        Keeps::Latent(a) if !a.is_sparse() => {
             let width = a.latent_dim.checked_add(a.rope_dim).ok_or(Overflow)?;
             Ok(vec![row(Role::Latent, Knob::K, 1, width, Retention::All)?])
         }
-        Mixer::Full(_)
-        | Mixer::Mla(_)
-        | Mixer::Compressed(_)
-        | Mixer::Mamba1(_)
-        | Mixer::Mamba2(_)
-        | Mixer::GatedDelta(_)
-        | Mixer::Kda(_)
-        | Mixer::Lightning(_)
-        | Mixer::ShortConv(_)
-        | Mixer::Rwkv(_)
-        | Mixer::RgLru(_)
-        | Mixer::Mlstm(_)
-        | Mixer::Cross(_)
-        | Mixer::Shared(_) => {
+        Keeps::Heads(_)
+        | Keeps::Latent(_)
+        | Keeps::Compressed(_)
+        | Keeps::State
+        | Keeps::Encoder(_)
+        | Keeps::Borrowed(_) => {
             let message =
                 format!("a layer of kind {} (or its indexer) is not modelled for tensorrt-llm", mixer.kind());
             Err(PlanError::unsupported("model", message))

@@ -8,7 +8,7 @@
 use super::layers::index;
 use super::machine::Slot;
 use super::{Case, Place};
-use crate::cache::Role;
+use crate::cache::{Keeps, Reach, Role};
 use crate::codec::Codec;
 use crate::engine::{Report, Reservation, llama_cpp};
 use crate::explain::Basis;
@@ -134,23 +134,11 @@ impl Graph {
             ..Self::default()
         };
         for mixer in model.kinds().iter().flat_map(crate::spec::Kind::mixers) {
-            match mixer {
+            match mixer.keeps() {
                 // Its graph follows rules of its own.
-                Mixer::Compressed(_) => return None,
-                Mixer::GatedDelta(_) | Mixer::Kda(_) => graph.delta = true,
-                Mixer::Full(_)
-                | Mixer::Window(_)
-                | Mixer::Chunk(_)
-                | Mixer::Mla(_)
-                | Mixer::Mamba1(_)
-                | Mixer::Mamba2(_)
-                | Mixer::Lightning(_)
-                | Mixer::ShortConv(_)
-                | Mixer::Rwkv(_)
-                | Mixer::RgLru(_)
-                | Mixer::Mlstm(_)
-                | Mixer::Cross(_)
-                | Mixer::Shared(_) => {}
+                Keeps::Compressed(_) => return None,
+                Keeps::State => graph.delta |= matches!(mixer, Mixer::GatedDelta(_) | Mixer::Kda(_)),
+                Keeps::Heads(_) | Keeps::Latent(_) | Keeps::Encoder(_) | Keeps::Borrowed(_) => {}
             }
         }
         let choosing = |mixer: &Mixer| matches!(mixer, Mixer::Mla(a) if a.indexer_dim.is_some());
@@ -189,42 +177,33 @@ impl Graph {
             self.experts = experts;
         }
         for mixer in mixers {
-            match mixer {
-                Mixer::Full(a) => {
+            match mixer.keeps() {
+                Keeps::Heads(a) => {
                     let row = |dim: u64| a.kv_heads.saturating_mul(dim);
-                    self.attend(row(a.v_dim), self.cells);
-                    self.convert(row(a.k_dim), row(a.v_dim), self.cells)?;
+                    let cells = match a.reach {
+                        Reach::All => self.cells,
+                        Reach::Window(_) | Reach::Chunk(_) => self.windowed(),
+                    };
+                    self.attend(row(a.v_dim), cells);
+                    self.convert(row(a.k_dim), row(a.v_dim), cells)?;
                     self.indexed |= a.indexer_dim.is_some();
                 }
-                Mixer::Window(a) => {
-                    let row = |dim: u64| a.kv_heads.saturating_mul(dim);
-                    self.attend(row(a.v_dim), self.windowed());
-                    self.convert(row(a.k_dim), row(a.v_dim), self.windowed())?;
-                }
-                Mixer::Chunk(a) => {
-                    let row = |dim: u64| a.kv_heads.saturating_mul(dim);
-                    self.attend(row(a.v_dim), self.windowed());
-                    self.convert(row(a.k_dim), row(a.v_dim), self.windowed())?;
-                }
-                Mixer::Mla(a) => {
+                Keeps::Latent(a) => {
                     // V is the beginning of the same row, and so of the same copy.
                     self.convert(a.latent_dim.saturating_add(a.rope_dim), 0, self.cells)?;
                     self.latent = a.latent_dim;
                     self.attend(a.latent_dim, self.cells);
-                    self.indexed |= a.indexer_dim.is_some() || a.indexer_shared;
+                    self.indexed |= a.is_sparse();
                 }
-                Mixer::Mamba1(a) => self.recurrent = a.inner,
-                Mixer::Mamba2(a) => self.recurrent = a.heads.saturating_mul(a.head_dim),
-                Mixer::Shared(_) => self.attend(0, self.cells),
-                Mixer::GatedDelta(_)
-                | Mixer::Kda(_)
-                | Mixer::Lightning(_)
-                | Mixer::ShortConv(_)
-                | Mixer::Rwkv(_)
-                | Mixer::RgLru(_)
-                | Mixer::Mlstm(_)
-                | Mixer::Compressed(_)
-                | Mixer::Cross(_) => {}
+                Keeps::State => {
+                    if let Mixer::Mamba1(a) = mixer {
+                        self.recurrent = a.inner;
+                    } else if let Mixer::Mamba2(a) = mixer {
+                        self.recurrent = a.heads.saturating_mul(a.head_dim);
+                    }
+                }
+                Keeps::Borrowed(_) => self.attend(0, self.cells),
+                Keeps::Compressed(_) | Keeps::Encoder(_) => {}
             }
         }
         Ok(())
@@ -447,23 +426,13 @@ impl Case<'_> {
 
     /// Whether this is a case whose largest stage was the buffer to the byte wherever it was measured.
     fn is_equal(&self, graph: &Graph, reservation: &Reservation) -> bool {
-        let wide = |mixer: &Mixer| match mixer {
-            Mixer::Full(a) => graph.heads.saturating_mul(a.k_dim) <= graph.hidden,
-            Mixer::Window(_)
-            | Mixer::Chunk(_)
-            | Mixer::Mla(_)
-            | Mixer::Compressed(_)
-            | Mixer::Mamba1(_)
-            | Mixer::Mamba2(_)
-            | Mixer::GatedDelta(_)
-            | Mixer::Kda(_)
-            | Mixer::Lightning(_)
-            | Mixer::ShortConv(_)
-            | Mixer::Rwkv(_)
-            | Mixer::RgLru(_)
-            | Mixer::Mlstm(_)
-            | Mixer::Cross(_)
-            | Mixer::Shared(_) => false,
+        let wide = |mixer: &Mixer| match mixer.keeps() {
+            Keeps::Heads(a) => a.reach == Reach::All && graph.heads.saturating_mul(a.k_dim) <= graph.hidden,
+            Keeps::Latent(_)
+            | Keeps::Compressed(_)
+            | Keeps::State
+            | Keeps::Encoder(_)
+            | Keeps::Borrowed(_) => false,
         };
         let plain = reservation.lines.iter().all(|line| matches!(line.codec.name(), "f16" | "bf16" | "f32"));
         self.model.llama_cpp_arch().is_some_and(|arch| EQUAL.contains(&arch))

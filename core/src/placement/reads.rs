@@ -4,7 +4,7 @@ use super::case::stage_at;
 use super::layers::{Census, Scope, index};
 use super::ranks::stage_bounds;
 use super::{Bill, Case, Place};
-use crate::cache::{Retention, Role};
+use crate::cache::{Keeps, Reach, Retention, Role};
 use crate::engine::Engine;
 use crate::error::PlanError;
 use crate::spec::{Kind, Mixer, ModelSpec};
@@ -219,23 +219,11 @@ fn read_of_a_layer(kind: &Kind, context: Tokens, encoder: Tokens, dcp: u64) -> R
 /// Query heads × width of one layer that attends to everything, 0 for any other. Latent attention multiplies scores
 /// with whole rows and sums latents without their rotary part: the mean of the two.
 fn attention_width(kind: &Kind, heads: u64) -> u64 {
-    let of = |mixer: &Mixer| match mixer {
-        Mixer::Full(a) => heads.max(a.kv_heads).saturating_mul(a.k_dim),
-        Mixer::Mla(a) => heads.max(1).saturating_mul(a.latent_dim.saturating_add(a.rope_dim / 2)),
-        Mixer::Compressed(a) => heads.max(1).saturating_mul(a.dim),
-        Mixer::Window(_)
-        | Mixer::Chunk(_)
-        | Mixer::Mamba1(_)
-        | Mixer::Mamba2(_)
-        | Mixer::GatedDelta(_)
-        | Mixer::Kda(_)
-        | Mixer::Lightning(_)
-        | Mixer::ShortConv(_)
-        | Mixer::Rwkv(_)
-        | Mixer::RgLru(_)
-        | Mixer::Mlstm(_)
-        | Mixer::Cross(_)
-        | Mixer::Shared(_) => 0,
+    let of = |mixer: &Mixer| match mixer.keeps() {
+        Keeps::Heads(a) if a.reach == Reach::All => heads.max(a.kv_heads).saturating_mul(a.k_dim),
+        Keeps::Latent(a) => heads.max(1).saturating_mul(a.latent_dim.saturating_add(a.rope_dim / 2)),
+        Keeps::Compressed(a) => heads.max(1).saturating_mul(a.dim),
+        Keeps::Heads(_) | Keeps::State | Keeps::Encoder(_) | Keeps::Borrowed(_) => 0,
     };
     kind.mixers().iter().map(of).fold(0, u64::saturating_add)
 }

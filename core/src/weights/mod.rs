@@ -20,11 +20,12 @@ pub use component::Component;
 pub use file::{TableUse, of_file};
 pub use format::{FileType, Float, Packing, WeightFormat};
 
+use crate::cache::Keeps;
 use crate::error::PlanError;
 use crate::explain::Basis;
 use crate::order;
+use crate::spec::ModelSpec;
 use crate::spec::shape::{ROPE_TABLE, Shape, Tensors, is_routed};
-use crate::spec::{Mixer, ModelSpec};
 use crate::unit::{Bytes, Overflow};
 use serde::{Serialize, Serializer};
 
@@ -400,22 +401,10 @@ impl<'a> Walk<'a> {
 /// Query heads per KV head of the first attention layer; a latent row is one KV head.
 fn grouping(model: &ModelSpec) -> u64 {
     let heads = model.record().heads.unwrap_or(0);
-    let kv = model.layers().flat_map(crate::spec::Kind::mixers).find_map(|mixer| match mixer {
-        Mixer::Full(a) => Some(a.kv_heads),
-        Mixer::Window(a) => Some(a.kv_heads),
-        Mixer::Chunk(a) => Some(a.kv_heads),
-        Mixer::Mla(_) | Mixer::Compressed(_) => Some(1),
-        Mixer::Mamba1(_)
-        | Mixer::Mamba2(_)
-        | Mixer::GatedDelta(_)
-        | Mixer::Kda(_)
-        | Mixer::Lightning(_)
-        | Mixer::ShortConv(_)
-        | Mixer::Rwkv(_)
-        | Mixer::RgLru(_)
-        | Mixer::Mlstm(_)
-        | Mixer::Cross(_)
-        | Mixer::Shared(_) => None,
+    let kv = model.layers().flat_map(crate::spec::Kind::mixers).find_map(|mixer| match mixer.keeps() {
+        Keeps::Heads(a) => Some(a.kv_heads),
+        Keeps::Latent(_) | Keeps::Compressed(_) => Some(1),
+        Keeps::State | Keeps::Encoder(_) | Keeps::Borrowed(_) => None,
     });
     heads.checked_div(kv.unwrap_or(0)).unwrap_or(0)
 }

@@ -180,7 +180,7 @@ impl Cache {
                 self.paged(layers, "swa", Role::V, (a.kv_heads, a.v_dim), law, v)
             }
             Mixer::Mla(a) => {
-                if a.indexer_dim.is_some() || a.indexer_shared {
+                if a.is_sparse() {
                     return Err(not_modelled("a sparse-attention indexer"));
                 }
                 let width = a.latent_dim.checked_add(a.rope_dim).ok_or(Overflow)?;

@@ -10,7 +10,7 @@ pub use options::{CacheKind, Options};
 
 use super::ledger::{Held, Ledger, Turn, is_one_of, model_type, plain_row, positive};
 use super::{Reservation, Scenario};
-use crate::cache::{Retention, Role};
+use crate::cache::{Keeps, Reach, Retention, Role};
 use crate::codec::Codec;
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule, Term};
@@ -194,7 +194,7 @@ impl Cache {
             Mixer::Window(a) => {
                 self.pair(layers, full, (a.kv_heads, a.k_dim, a.v_dim), Retention::Window(a.window))
             }
-            Mixer::Mla(a) if a.indexer_dim.is_none() && !a.indexer_shared => {
+            Mixer::Mla(a) if !a.is_sparse() => {
                 if let Class::Quantized(_) = full {
                     let message = "AttributeError: 'tuple' object has no attribute 'swapaxes' (latent attention reads an unquantized cache)";
                     return Err(PlanError::refused("engine.cache", message).with_value("quantized"));
@@ -287,22 +287,14 @@ fn full_class(
                 return Err(PlanError::invalid("engine.keep", message).with_value(keep));
             }
             // Such a model makes its caches itself (`make_cache`).
-            let own = |m: &Mixer| match m {
-                Mixer::Window(_) => rings,
-                Mixer::Full(_) | Mixer::Mla(_) => false,
-                Mixer::Chunk(_)
-                | Mixer::Compressed(_)
-                | Mixer::Mamba1(_)
-                | Mixer::Mamba2(_)
-                | Mixer::GatedDelta(_)
-                | Mixer::Kda(_)
-                | Mixer::Lightning(_)
-                | Mixer::ShortConv(_)
-                | Mixer::Rwkv(_)
-                | Mixer::RgLru(_)
-                | Mixer::Mlstm(_)
-                | Mixer::Cross(_)
-                | Mixer::Shared(_) => true,
+            let own = |m: &Mixer| match m.keeps() {
+                Keeps::Heads(a) => match a.reach {
+                    Reach::All => false,
+                    Reach::Window(_) => rings,
+                    Reach::Chunk(_) => true,
+                },
+                Keeps::Latent(_) => false,
+                Keeps::Compressed(_) | Keeps::State | Keeps::Encoder(_) | Keeps::Borrowed(_) => true,
             };
             if model.kinds().iter().flat_map(|kind| kind.mixers()).any(own) {
                 assumptions.push(Cow::Borrowed(

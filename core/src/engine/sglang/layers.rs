@@ -144,7 +144,7 @@ impl Rank {
     /// Latent rows are replicated: every rank holds them whole.
     fn latent(self, a: &Mla) -> Result<Vec<Row>, PlanError> {
         let dim = a.latent_dim.checked_add(a.rope_dim).ok_or(Overflow)?;
-        let sparse = a.indexer_dim.is_some() || a.indexer_shared;
+        let sparse = a.is_sparse();
         let (codec, row) = match (self.kv, sparse) {
             (Codec::Fp8E4m3, true) => {
                 // FP8 latent with a scale per 128, and the rotary part in bfloat16.

@@ -141,8 +141,7 @@ impl<'a> Plan<'a> {
         assumptions: &mut Vec<Cow<'static, str>>,
     ) -> Result<Self, PlanError> {
         let mut mixers = with_borrowed(model)?;
-        let sparse =
-            mixers.iter().any(|m| matches!(m, Mixer::Mla(a) if a.indexer_dim.is_some() || a.indexer_shared));
+        let sparse = mixers.iter().any(|m| matches!(m, Mixer::Mla(a) if a.is_sparse()));
         let kv = options::codec(options, model, scenario, sparse, assumptions)?;
         let hybrid = hybrid(model, options, &mixers)?;
         if scenario.mtp > 0 {

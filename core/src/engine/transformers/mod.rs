@@ -7,7 +7,7 @@ pub use options::{Backend, CacheKind, Options};
 
 use super::ledger::{Held, Ledger, Turn, model_type, plain_row, positive, with_borrowed};
 use super::{Carriers, Growth, Reservation, Scenario, StoreLine};
-use crate::cache::{Retention, Role};
+use crate::cache::{Keeps, Reach, Retention, Role};
 use crate::codec::Codec;
 use crate::error::PlanError;
 use crate::explain::{Basis, Rule};
@@ -291,30 +291,20 @@ fn quantized_lines(
     let mut grown = Bytes::ZERO;
     for (kind, layers) in model.kept(scenario.mtp) {
         for mixer in kind.mixers() {
-            let tensors = match mixer {
-                Mixer::Full(a) if a.indexer_dim.is_none() => {
+            let tensors = match mixer.keeps() {
+                Keeps::Heads(a) if a.reach == Reach::All && a.indexer_dim.is_none() => {
                     [(Role::K, a.kv_heads, a.k_dim), (Role::V, a.kv_heads, a.v_dim)]
                 }
                 // The latent is cached as keys of one head, the rotary part as values.
-                Mixer::Mla(a) if a.indexer_dim.is_none() && !a.indexer_shared => {
+                Keeps::Latent(a) if !a.is_sparse() => {
                     [(Role::Latent, 1, a.latent_dim), (Role::Latent, 1, a.rope_dim)]
                 }
-                Mixer::Full(_)
-                | Mixer::Mla(_)
-                | Mixer::Window(_)
-                | Mixer::Chunk(_)
-                | Mixer::Compressed(_)
-                | Mixer::Mamba1(_)
-                | Mixer::Mamba2(_)
-                | Mixer::GatedDelta(_)
-                | Mixer::Kda(_)
-                | Mixer::Lightning(_)
-                | Mixer::ShortConv(_)
-                | Mixer::Rwkv(_)
-                | Mixer::RgLru(_)
-                | Mixer::Mlstm(_)
-                | Mixer::Cross(_)
-                | Mixer::Shared(_) => {
+                Keeps::Heads(_)
+                | Keeps::Latent(_)
+                | Keeps::Compressed(_)
+                | Keeps::State
+                | Keeps::Encoder(_)
+                | Keeps::Borrowed(_) => {
                     let message = format!(
                         "ValueError: `QuantizedCache` is only supported for models with only full attention layers. We found the following invalid layer types: {}",
                         mixer.kind()

@@ -6,10 +6,11 @@ use super::deepseek_v4;
 use super::dtype::KvCacheDtype;
 use super::options::Setup;
 use super::spec::{Class, Local, Part, Spec};
-use crate::cache::{Knob, Retention, Role};
+use crate::cache::{self, Keeps, Knob, Reach, Retention, Role};
 use crate::codec::{Codec, Side};
 use crate::engine::codec_error;
 use crate::error::PlanError;
+use crate::spec::layer::Cross;
 use crate::spec::{Mixer, layer};
 use crate::unit::Overflow;
 
@@ -47,26 +48,23 @@ pub(super) enum Scope {
 impl<'a> Attention<'a> {
     /// The attention of a mixer; `None` for states and for layers that borrow another's cache.
     pub(super) fn of(mixer: &'a Mixer) -> Option<Self> {
-        let heads = |kv_heads, k_dim, v_dim, scope, indexer_dim| {
-            Some(Self::Heads(Heads { kv_heads, k_dim, v_dim, scope, indexer_dim }))
-        };
-        match mixer {
-            Mixer::Full(a) => heads(a.kv_heads, a.k_dim, a.v_dim, Scope::All, a.indexer_dim),
-            Mixer::Window(a) => heads(a.kv_heads, a.k_dim, a.v_dim, Scope::Window(a.window), None),
-            Mixer::Chunk(a) => heads(a.kv_heads, a.k_dim, a.v_dim, Scope::Chunk(a.chunk), None),
-            Mixer::Cross(a) => heads(a.kv_heads, a.k_dim, a.v_dim, Scope::Encoder, None),
-            Mixer::Mla(a) => Some(Self::Latent(a)),
-            Mixer::Compressed(a) => Some(Self::Compressed(a)),
-            Mixer::Mamba1(_)
-            | Mixer::Mamba2(_)
-            | Mixer::GatedDelta(_)
-            | Mixer::Kda(_)
-            | Mixer::Lightning(_)
-            | Mixer::ShortConv(_)
-            | Mixer::Rwkv(_)
-            | Mixer::RgLru(_)
-            | Mixer::Mlstm(_)
-            | Mixer::Shared(_) => None,
+        match mixer.keeps() {
+            Keeps::Heads(a) => {
+                let scope = match a.reach {
+                    Reach::All => Scope::All,
+                    Reach::Window(tokens) => Scope::Window(tokens),
+                    Reach::Chunk(tokens) => Scope::Chunk(tokens),
+                };
+                let cache::Heads { kv_heads, k_dim, v_dim, indexer_dim, reach: _ } = a;
+                Some(Self::Heads(Heads { kv_heads, k_dim, v_dim, scope, indexer_dim }))
+            }
+            Keeps::Encoder(&Cross { kv_heads, k_dim, v_dim }) => {
+                let scope = Scope::Encoder;
+                Some(Self::Heads(Heads { kv_heads, k_dim, v_dim, scope, indexer_dim: None }))
+            }
+            Keeps::Latent(a) => Some(Self::Latent(a)),
+            Keeps::Compressed(a) => Some(Self::Compressed(a)),
+            Keeps::State | Keeps::Borrowed(_) => None,
         }
     }
 
@@ -122,12 +120,7 @@ impl<'a> Attention<'a> {
                 window: matches!(a.scope, Scope::Window(_)),
                 ..common
             },
-            Self::Latent(a) => Wanted {
-                mla: true,
-                sparse: a.indexer_dim.is_some() || a.indexer_shared,
-                nope_dim: a.nope_dim,
-                ..common
-            },
+            Self::Latent(a) => Wanted { mla: true, sparse: a.is_sparse(), nope_dim: a.nope_dim, ..common },
         };
         select(setup.options.platform, &wanted).ok_or_else(|| no_backend(setup, &wanted))
     }

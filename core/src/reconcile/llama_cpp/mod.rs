@@ -6,11 +6,12 @@ mod metadata;
 use super::scan::Rounded;
 use super::started::Started;
 use super::{Given, Line, Reconciliation, planned, request_of};
+use crate::cache::{Keeps, Reach};
 use crate::engine::llama_cpp::{CacheReport, Report};
 use crate::engine::{EngineName, Report as AnyReport};
 use crate::error::PlanError;
 use crate::plan::{Plan, Request};
-use crate::spec::{Mixer, ModelSpec};
+use crate::spec::ModelSpec;
 use log::{Cache, Context, Log, MIB, Recurrent};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -201,23 +202,15 @@ impl Older {
     fn of(model: &ModelSpec) -> Self {
         let mut found = Self::default();
         for mixer in model.kinds().iter().flat_map(|kind| kind.mixers()) {
-            match mixer {
-                Mixer::Window(it) => found.window = found.window.or(Some(it.window)),
-                Mixer::Chunk(it) => found.window = found.window.or(Some(it.chunk)),
-                Mixer::Mla(it) => found.latent = Some((it.latent_dim + it.rope_dim, it.latent_dim)),
-                Mixer::Full(_)
-                | Mixer::Compressed(_)
-                | Mixer::Mamba1(_)
-                | Mixer::Mamba2(_)
-                | Mixer::GatedDelta(_)
-                | Mixer::Kda(_)
-                | Mixer::Lightning(_)
-                | Mixer::ShortConv(_)
-                | Mixer::Rwkv(_)
-                | Mixer::RgLru(_)
-                | Mixer::Mlstm(_)
-                | Mixer::Cross(_)
-                | Mixer::Shared(_) => {}
+            match mixer.keeps() {
+                Keeps::Heads(it) => match it.reach {
+                    Reach::Window(tokens) | Reach::Chunk(tokens) => {
+                        found.window = found.window.or(Some(tokens));
+                    }
+                    Reach::All => {}
+                },
+                Keeps::Latent(it) => found.latent = Some((it.latent_dim + it.rope_dim, it.latent_dim)),
+                Keeps::Compressed(_) | Keeps::State | Keeps::Encoder(_) | Keeps::Borrowed(_) => {}
             }
         }
         found
