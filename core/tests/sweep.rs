@@ -162,13 +162,16 @@ proptest! {
 #[case(json!({ "model": [{ "spec": { "layers": [{ "count": 4, "kind": "full", "kv_heads": 2, "k_dim": 64, "v_dim": 64 }] } }, "llama-3.1-8b",
                          { "spec": { "layers": [{ "count": 4, "kind": "full", "kv_heads": 4, "k_dim": 64, "v_dim": 64 }] } }, { "spec": {} }],
     "weights": { "bytes": [1_000_000, 2_000_000] }, "hardware": [{ "device": "rtx-5090" }], "context": [1, 300] }))]
+#[case(json!({ "model": ["qwen3-8b", "gemma-3-27b"], "context": [1000, 70_000, 200_000], "sequences": [1, 3, 40],
+    "engine": [{ "name": "llama.cpp" }, { "name": "vllm" }, { "name": "vllm", "max_model_len": 8192 }], "reserve": { "in_use_bytes": [0, 7_000_000_000u64] },
+    "weights": { "format": "Q4_K_M" }, "hardware": [{ "device": "rtx-5090" }], "cache": { "k": ["f16", "q8_0"] } }))]
 fn a_memo_changes_no_answer(#[case] line: Value) {
     let sweep = sweep(&line.to_string());
-    let detail = Detail { max_context: false };
     let (mut memo, mut planned) = (Memo::of_many(), 0);
     // In order, and then in steps that meet none of the last points again.
     let (n, step) = (sweep.len(), 61);
-    for point in (0..n).chain((0..n).map(|i| i * step % n)) {
+    for (point, max_context) in (0..n).map(|i| (i, true)).chain((0..n).map(|i| (i * step % n, false))) {
+        let detail = Detail { max_context };
         let (mut request, mut with, mut without) = (Vec::new(), Vec::new(), Vec::new());
         sweep.request_into(point, &mut request);
         memo.answer_into(&request, detail, &mut with);

@@ -7,12 +7,13 @@
 
 use super::extras::Extras;
 use super::hardware::{HardwareEntry, Reserve};
+use super::lengths::Lengths;
 use super::request::{ModelRef, Request};
 use super::weights::WeightsRequest;
 use super::{Detail, Plan, resolve_model};
 use crate::engine::EngineName;
 use crate::error::PlanError;
-use crate::placement::{Machine, Tenants, WeightMap};
+use crate::placement::{BoundBy, Case, Machine, Tenants, WeightMap};
 use crate::spec::{ModelSpec, catalog};
 use crate::speed::{Efficiencies, SpeedInputs, coefficients};
 use crate::unit::Overflow;
@@ -30,6 +31,7 @@ pub struct Memo {
     weights: Recent<OfWeights, Option<WeightMap>>,
     tenants: Recent<(Extras, Option<EngineName>, bool), Option<Arc<Tenants>>>,
     speeds: Recent<SpeedInputs, Efficiencies>,
+    lengths: Lengths,
 }
 
 /// All that weights depend on.
@@ -51,6 +53,7 @@ impl Memo {
             weights: Recent::of(KEPT),
             tenants: Recent::of(KEPT),
             speeds: Recent::of(KEPT),
+            lengths: Lengths::of_many(),
         }
     }
 
@@ -113,6 +116,15 @@ impl Memo {
             || Ok(request.tenants()?.map(Arc::new)),
         )?;
         Ok(Option::clone(&tenants))
+    }
+
+    /// The largest context of `request`, which `case` is made of.
+    pub(super) fn max_context(
+        &mut self,
+        request: &Request,
+        case: &Case<'_>,
+    ) -> Result<Option<(u64, BoundBy)>, PlanError> {
+        self.lengths.get(request, || case.max_context())
     }
 
     pub(super) fn efficiencies(&mut self, inputs: &SpeedInputs) -> Result<Arc<Efficiencies>, PlanError> {

@@ -7,6 +7,7 @@ mod answer;
 mod decimal;
 mod extras;
 mod hardware;
+mod lengths;
 mod memo;
 mod object;
 mod placed;
@@ -86,7 +87,7 @@ fn answer(model: &ModelSpec, request: &Request, detail: Detail, memo: &mut Memo)
     let weights = Option::as_ref(&weights);
     let case = request.case_beside(model, &machine, weights, memo.tenants(request)?)?;
     let mut reservation = case.reserve()?;
-    let mut placed = placed::place(&case, &mut reservation, detail)?;
+    let mut placed = placed::place(&case, request, &mut reservation, detail, memo)?;
     let beside = match &placed.bill {
         None if request.extras.is_some() || request.mtp > 0 => Some(case.bill(&reservation)?),
         None | Some(_) => None,

@@ -1,7 +1,7 @@
 //! The part of an answer that needs a machine: devices, the verdict, and what was assumed about both.
 
-use super::Detail;
 use super::answer::ComputeShown;
+use super::{Detail, Memo, Request};
 use crate::engine::{Engine, Reservation};
 use crate::error::PlanError;
 use crate::placement::{Bill, Case, DeviceShown, FitShown, HOST, Place, PoolShown};
@@ -22,8 +22,10 @@ pub(super) struct Placed {
 /// Places a reservation; llama.cpp's report is told its buffers.
 pub(super) fn place(
     case: &Case<'_>,
+    request: &Request,
     reservation: &mut Reservation,
     detail: Detail,
+    memo: &mut Memo,
 ) -> Result<Placed, PlanError> {
     let mut assumptions = Vec::new();
     let given = case.machine().is_given();
@@ -47,7 +49,7 @@ pub(super) fn place(
     let fit = match case.verdict(&bill)? {
         None => FitShown::unknown(),
         Some(verdict) => {
-            let longest = if detail.max_context { case.max_context()? } else { None };
+            let longest = if detail.max_context { memo.max_context(request, case)? } else { None };
             FitShown {
                 state: verdict.state(),
                 spare_bytes: Some(verdict.spare),

@@ -405,6 +405,43 @@ impl Request {
         Ok(case.beside_tenants(tenants))
     }
 
+    /// Whether `other` asks the same about sequences of another length, or of this one.
+    pub(super) fn differs_in_length_only(&self, other: &Self) -> bool {
+        let Self {
+            id: _,
+            context: _,
+            model,
+            engine,
+            sequences,
+            encoder_tokens,
+            cache,
+            mtp,
+            what_if,
+            weights,
+            hardware,
+            placement,
+            reserve,
+            extras,
+            workload,
+            explain,
+        } = self;
+        // What varies innermost in most sweeps comes first.
+        *sequences == other.sequences
+            && *cache == other.cache
+            && *model == other.model
+            && *engine == other.engine
+            && *weights == other.weights
+            && *hardware == other.hardware
+            && *placement == other.placement
+            && *reserve == other.reserve
+            && *encoder_tokens == other.encoder_tokens
+            && *mtp == other.mtp
+            && *what_if == other.what_if
+            && *extras == other.extras
+            && *workload == other.workload
+            && *explain == other.explain
+    }
+
     /// The engine asked for, its options parsed.
     pub(super) fn engine(&self) -> Result<Engine, PlanError> {
         match &self.engine {
