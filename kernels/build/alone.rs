@@ -1,14 +1,5 @@
-//! A workgroup's kernel as one invocation's: what the lanes share becomes private to it, and there is one lane.
-//!
-//! `#import alone/*` is a template over the kernels that take a workgroup for the rows that end on a word together. Their
-//! arithmetic stays, so that a kernel can be measured against the same work with an invocation per row.
-
-/// The kernels' names among those of all files: those with lanes of their own, a workgroup to a unit of rows.
-pub(crate) fn takes(name: &str, text: &str) -> bool {
-    ["quantize/", "dequantize/"].iter().any(|folder| name.starts_with(folder))
-        && text.lines().any(|line| line.starts_with("const LANES: u32"))
-        && text.lines().any(|line| line.contains("workgroupBarrier()"))
-}
+//! `#import alone/shared/turn`: a workgroup's functions as one invocation's. What the lanes share becomes private to it, and there
+//! is one lane.
 
 /// Expanded text without barriers, atomics and workgroup memory.
 pub(crate) fn alone(kernel: &str) -> String {
@@ -65,12 +56,5 @@ mod tests {
         let own = "const TURN_LANES: u32 = 1u;\nvar<private> a: array<u32, TURN_LANES>;\n\
                    a[i >> 5u] |= f(x, 1u);\na[0] = 1u;\nlet n = w[(i + 1u)] + a[g(0u)];\n";
         assert_eq!(alone(kernel), own);
-    }
-
-    #[test]
-    fn a_kernel_without_lanes_of_its_own_is_none_of_these() {
-        let text = "const LANES: u32 = 64u;\nworkgroupBarrier();\n";
-        assert!(takes("quantize/a", text) && takes("dequantize/a", text));
-        assert!(!takes("rotate/a", text) && !takes("quantize/a", "workgroupBarrier();"));
     }
 }

@@ -14,8 +14,7 @@
 //!   plain function `one` with the same arguments.
 //! - `#import turned/*`: a template over those of `quantize/` that turn vectors in plain f32, in the same way, and with
 //!   `shared/staging_alone` in place of `shared/staging`. `#import channels/*`: over those that pack per channel.
-//! - `#import alone/*`: a template over the kernels that take a workgroup to a row, in the same way, for one invocation;
-//!   see [`crate::alone`].
+//! - `#import alone/shared/turn`: the file for one invocation alone; see [`crate::alone`].
 
 use crate::{alone, tables as table_functions};
 use kvplan_core::codec::{Block, Codec, Packing, tables};
@@ -78,13 +77,6 @@ impl Sources {
             let units = self.0.iter().filter(|(_, text)| takes(text));
             let kernels = units.filter_map(|(name, _)| name.strip_prefix("quantize/"));
             let with = |part: &str| (Some(part.to_owned()), text.replace(import, &import.replace('*', part)));
-            return Ok(kernels.map(with).collect());
-        }
-        if text.contains("#import alone/*") {
-            let kernels = self.0.iter().filter(|(name, text)| alone::takes(name, text));
-            let with = |(name, _): (&String, &String)| {
-                (Some(name.clone()), text.replace("alone/*", &format!("alone/{name}")))
-            };
             return Ok(kernels.map(with).collect());
         }
         Ok(match (imports("*.key"), imports("*.value"), imports("* as")) {
@@ -152,7 +144,13 @@ impl Sources {
                     None => table(name, out)?,
                 }
             } else {
-                let (kernel, own_lanes) = kernel(part);
+                if let Some(part) = part.strip_prefix("alone/") {
+                    let mut expanded = String::new();
+                    self.inline(&format!("#import {part}"), alias, seen, &mut expanded)?;
+                    out.push_str(&alone::alone(&expanded));
+                    continue;
+                }
+                let kernel = kernel(part);
                 if part.starts_with("turned/") {
                     self.inline("#import shared/staging_alone", None, seen, out)?;
                     seen.insert(("shared/staging".to_owned(), None));
@@ -162,8 +160,7 @@ impl Sources {
                 if kernel.is_some() {
                     let mut expanded = String::new();
                     self.inline(text, alias, seen, &mut expanded)?;
-                    let expanded = called(&expanded);
-                    out.push_str(&if own_lanes { alone::alone(&expanded) } else { expanded });
+                    out.push_str(&called(&expanded));
                 } else {
                     self.inline(text, alias, seen, out)?;
                 }
@@ -173,14 +170,11 @@ impl Sources {
     }
 }
 
-/// The kernel that an import names as a function to call, and whether for one lane.
-fn kernel(import: &str) -> (Option<String>, bool) {
-    let of_quantize = ["turned/", "channels/"].iter().find_map(|folder| import.strip_prefix(folder));
-    match (import.strip_prefix("alone/"), of_quantize) {
-        (Some(name), _) => (Some(name.to_owned()), true),
-        (None, Some(name)) => (Some(format!("quantize/{name}")), false),
-        (None, None) => (import.starts_with("quantize/").then(|| import.to_owned()), false),
-    }
+/// The kernel that an import names, to be called as a function.
+fn kernel(import: &str) -> Option<String> {
+    let folder =
+        ["turned/", "channels/", "quantize/"].into_iter().find(|folder| import.starts_with(folder))?;
+    Some(format!("quantize/{}", import.strip_prefix(folder)?))
 }
 
 /// A kernel's text with its `main` as a function `one` that others call.

@@ -7,7 +7,7 @@ use super::race::{Moved, baseline};
 use kvplan_core::codec::{Pairing, allocate};
 use kvplan_kernels::gpu::{Dispatch, Gpu, GpuError};
 use kvplan_kernels::op::{Beside, BlockGtqCache, BlockGtqKeys, Cache, HeadKeys, Span};
-use kvplan_kernels::shader::{attention, dequantize, quantize};
+use kvplan_kernels::shader::attention;
 
 /// What to call it.
 const NAME: &str = "block_gtq_k3v3";
@@ -41,25 +41,9 @@ pub(super) async fn packing(gpu: &Gpu) -> Result<(), GpuError> {
     let back = gpu.buffer("back", src.bytes()).await?;
     let moved = Moved::new(gpu, src.bytes() + packed.bytes()).await?;
     let ours = heads(&cache, |keys, of| keys.quantize(of, &src, &table, &packed))?;
-    let alone = baseline("alone/quantize", &quantize::BLOCK_GTQ);
-    let by_row = alone.map(|shader| {
-        heads(&cache, |keys, of| {
-            let params = keys.params(of)?;
-            let units = of.tokens.div_ceil(params.rows_per_unit);
-            let launch = Dispatch::new(shader).params(params.bytes()).buffers([&src, &table, &packed]);
-            Ok(launch.invocations(u64::from(units)))
-        })
-    });
-    moved.report(gpu, &format!("quantize {NAME} | Key"), &ours, by_row.transpose()?.as_deref()).await?;
+    moved.report(gpu, &format!("quantize {NAME} | Key"), &ours, None).await?;
     let ours = heads(&cache, |keys, of| keys.dequantize(of, &packed, &table, &back))?;
-    let alone = baseline("alone/dequantize", &dequantize::BLOCK_GTQ);
-    let by_row = alone.map(|shader| {
-        heads(&cache, |keys, of| {
-            let launch = Dispatch::new(shader).params(keys.params(of)?.bytes());
-            Ok(launch.buffers([&packed, &table, &back]).invocations(u64::from(of.tokens)))
-        })
-    });
-    moved.report(gpu, &format!("dequantize {NAME} | Key"), &ours, by_row.transpose()?.as_deref()).await
+    moved.report(gpu, &format!("dequantize {NAME} | Key"), &ours, None).await
 }
 
 /// As the other codecs' rows: queries are taken as turned.

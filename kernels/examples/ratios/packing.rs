@@ -14,10 +14,8 @@ pub(super) async fn side(gpu: &Gpu, side: &SideKernels) -> Result<(), GpuError> 
     let encode = side.quantize(SIDE, &src, Beside::NOTHING, &packed)?;
     let launch = |shader| Dispatch::new(shader).params(rows.bytes()).buffers([&src, &src, &packed]);
     // The ways a row can be one invocation's, and how many of them there are then.
-    let units = rows.rows.div_ceil(rows.rows_per_unit);
     let alone = [
         ("quantize", u64::from(rows.rows)),
-        ("alone/quantize", u64::from(units)),
         // A pair of channels.
         ("channels", u64::from(rows.width / 2)),
         // A pair of vectors, as they end on a word.

@@ -161,11 +161,6 @@ impl BlockGtqKeys {
             stride,
             first: head * self.head_dim,
             row_bytes: self.row_bytes,
-            rows_per_unit: match self.row_bytes % 4 {
-                0 => 1,
-                2 => 2,
-                _ => 4,
-            },
             groups: self.groups,
             base,
         })
@@ -184,8 +179,7 @@ impl BlockGtqKeys {
     ) -> Result<Dispatch<'a>, GpuError> {
         let (shader, params) = (&shader::quantize::BLOCK_GTQ, self.params(keys)?);
         self.room(shader, &params, dst, src, table)?;
-        let units = keys.tokens.div_ceil(params.rows_per_unit);
-        Ok(launch(shader, &params, units).buffers([src, table, dst]))
+        Ok(launch(shader, &params, keys.tokens).buffers([src, table, dst]))
     }
 
     /// Decodes them into `dst`, a tensor of the same shape, whose other heads stay as they are.
@@ -245,7 +239,7 @@ impl BlockGtqKeys {
     }
 }
 
-/// A workgroup's lanes for each of so many.
+/// One invocation for each of so many, or a workgroup's lanes.
 fn launch<'a>(shader: &'static Shader, params: &KeyBlocks, units: u32) -> Dispatch<'a> {
     let lanes = u64::from(shader.constant("LANES").unwrap_or(1));
     Dispatch::new(shader).params(params.bytes()).invocations(u64::from(units) * lanes)

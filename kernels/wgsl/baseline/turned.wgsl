@@ -22,7 +22,7 @@ fn alone(vector: u32, n: u32, bit: u32) {
     let length = sqrt(sum);
     for (var half = 1u; half < n; half *= 2u) {
         for (var pair = 0u; pair < n / 2u; pair++) {
-            let low = pair / half * half * 2u + pair % half;
+            let low = 2u * pair - (pair & (half - 1u));
             let a = turned[low];
             let b = turned[low + half];
             turned[low] = a + b;

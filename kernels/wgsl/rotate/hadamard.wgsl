@@ -95,7 +95,7 @@ fn main(
     for (var half = 1u; half < params.width; half *= 2u) {
         workgroupBarrier();
         for (var pair = lane; pair < count / 2u; pair += LANES) {
-            let low = pair / half * 2u * half + pair % half;
+            let low = 2u * pair - (pair & (half - 1u));
             let a = tile[low];
             let b = tile[low + half];
             tile[low] = add(a, b);

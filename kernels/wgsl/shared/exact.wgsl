@@ -87,10 +87,15 @@ fn exact_div(x: u32, y: u32) -> u32 {
     let q = exact_parts(b);
     var rest = p.significand;
     var quotient = 0u;
-    for (var bit = 0u; bit < 27u; bit++) {
+    // 27 bits, three to a round.
+    for (var round = 0u; round < 9u; round++) {
         let one = rest >= q.significand;
-        quotient = (quotient << 1u) | u32(one);
         rest = (rest - select(0u, q.significand, one)) << 1u;
+        let two = rest >= q.significand;
+        rest = (rest - select(0u, q.significand, two)) << 1u;
+        let three = rest >= q.significand;
+        rest = (rest - select(0u, q.significand, three)) << 1u;
+        quotient = (quotient << 3u) | (u32(one) << 2u) | (u32(two) << 1u) | u32(three);
     }
     return exact_round(sign, quotient, rest != 0u, p.exponent - q.exponent - 26);
 }

@@ -5,9 +5,8 @@ struct KeyBlocks {
     // Elements of a token's keys of all heads, and how many of them come before this head's.
     stride: u32,
     first: u32,
-    // Bytes of one packed key, and how many keys end on a word together.
+    // Bytes of one packed key.
     row_bytes: u32,
-    rows_per_unit: u32,
     // Widths in use.
     groups: u32,
     // The byte at which the head's packed keys begin: a whole word.

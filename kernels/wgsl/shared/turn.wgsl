@@ -1,4 +1,5 @@
-// One vector in workgroup memory, all lanes on it: its norm, the Hadamard transforms, the nearest level of a codebook.
+// One vector in workgroup memory, all lanes on it: its norm, the Hadamard transforms, the nearest level of a codebook. Imported
+// as `alone/shared/turn` it is one invocation's.
 //
 // Every step exists in plain f32 and on integers, rounded as the reference rounds. Plain f32 comes first: it is off by
 // less than `turn_doubt` says, and a code that stays the same that far to both sides is certain, as is an f16 norm. One
@@ -100,7 +101,7 @@ fn turn_butterflies(lane: u32, first: u32, p: u32, exact: bool) {
     workgroupBarrier();
     for (var half = 1u; half < p; half *= 2u) {
         for (var i = lane; i < p / 2u; i += TURN_LANES) {
-            let a = first + i / half * half * 2u + i % half;
+            let a = first + 2u * i - (i & (half - 1u));
             let x = turn_bits[a];
             let y = turn_bits[a + half];
             turn_bits[a] = turn_add(x, y, exact);
@@ -158,21 +159,27 @@ fn turn_code(x: u32, bits: u32) -> u32 {
     return code;
 }
 
-// Writes the codes of `turn_bits` and says whether any lane doubts one, or `doubts` itself. The same for all lanes.
-fn turn_quantize(lane: u32, n: u32, bits: u32, exact: bool, doubts: bool) -> bool {
+// Whether a coordinate of this code is so near a cut that it might have another.
+fn turn_near(x: f32, off: f32, code: u32, bits: u32) -> bool {
+    let above = code + 1u < 1u << bits && exact_order(bitcast<u32>(x + off)) >= turn_cuts[min(code, (1u << bits) - 2u)];
+    let below = code > 0u && exact_order(bitcast<u32>(x - off)) < turn_cuts[max(code, 1u) - 1u];
+    return above || below;
+}
+
+// Writes the codes of `turn_bits`, in plain f32, and says whether any lane doubts one, or `doubts` itself. The same for all
+// lanes.
+fn turn_quantize(lane: u32, n: u32, bits: u32, doubts: bool) -> bool {
     if lane == 0u {
         atomicStore(&turn_doubts, u32(doubts));
     }
     workgroupBarrier();
     for (var i = lane; i < n; i += TURN_LANES) {
         let x = turn_bits[i];
-        turn_codes[i] = turn_code(x, bits);
-        if !exact {
-            let plain = bitcast<f32>(x);
-            let off = turn_doubt(plain, n);
-            if turn_code(bitcast<u32>(plain - off), bits) != turn_code(bitcast<u32>(plain + off), bits) {
-                atomicStore(&turn_doubts, 1u);
-            }
+        let code = turn_code(x, bits);
+        turn_codes[i] = code;
+        let plain = bitcast<f32>(x);
+        if turn_near(plain, turn_doubt(plain, n), code, bits) {
+            atomicStore(&turn_doubts, 1u);
         }
     }
     workgroupBarrier();
@@ -180,5 +187,5 @@ fn turn_quantize(lane: u32, n: u32, bits: u32, exact: bool, doubts: bool) -> boo
         turn_word = atomicLoad(&turn_doubts);
     }
     workgroupBarrier();
-    return workgroupUniformLoad(&turn_word) != 0u && !exact;
+    return workgroupUniformLoad(&turn_word) != 0u;
 }

@@ -2,11 +2,13 @@ use super::turned_codes::{direction, turned_codes};
 use crate::cpu::shared::{Cuts, Staging, key_group, key_norm, turn};
 use crate::shader::KeyBlocks;
 
+/// Keys of a workgroup: they end on a word.
+const KEYS: u32 = 64;
+
 /// `quantize/block_gtq.wgsl`.
 pub fn block_gtq(params: &KeyBlocks, src: &[u32], table: &[u32], dst: &mut [u32]) {
-    for unit in 0..params.tokens.div_ceil(params.rows_per_unit) {
-        let first = unit * params.rows_per_unit;
-        let count = params.rows_per_unit.min(params.tokens - first);
+    for first in (0..params.tokens).step_by(KEYS as usize) {
+        let count = KEYS.min(params.tokens - first);
         let mut out = Staging::cleared(count * params.row_bytes);
         for g in 0..params.groups {
             let group = key_group(table, g);
