@@ -579,7 +579,8 @@ proptest! {
     fn mutated_headers_are_read_or_refused_alike_through_any_source(bytes in mutated(), step in 1usize..40) {
         let whole = parse(&bytes);
         let mut source = Stingy { bytes: &bytes, step, reads: 0, furthest: 0 };
-        prop_assert_eq!(&read(&mut source), &whole);
+        // As text: a number of the header may be mutated into a NaN, which equals nothing.
+        prop_assert_eq!(format!("{:?}", read(&mut source)), format!("{whole:?}"));
         if let Ok(header) = whole {
             let sum: u64 = header.tensors.tensors().iter().map(|t| t.bytes.get()).sum();
             prop_assert_eq!(header.tensors.bytes().get(), sum);
