@@ -9,21 +9,27 @@
 //! - `mtp`: prediction layers that draft;
 //! - `weights`: weights by layer, as far as they are known;
 //! - `reads`: what one step of decoding reads of each place;
-//! - [`case`](Case): a model, an engine, a scenario and a machine, and the [`Bill`] by device they come to;
-//! - `compute`: llama.cpp's buffers for computing;
+//! - [`case`](Case): a model, an engine, a scenario and a machine;
+//! - [`bill`](Bill): what they come to by device;
+//! - `compute`: llama.cpp's buffers for computing, `graph`: the stages they are the peak of;
 //! - `pool`: the pool an engine will make of what is left;
 //! - `reserves`: what vLLM and TensorRT-LLM keep for themselves;
 //! - `buffers`: the same by cache, as llama.cpp lists its buffers;
-//! - `fit`: the states, the spare, the doubt, the largest context and the most sequences;
+//! - `fit`: the states, the spare and the doubt of a place;
+//! - [`trial`](Trial): whether a question is held;
+//! - `longest`: the largest context and the most sequences that are;
 //! - `verdict`: the place that decides;
 //! - `search`: the last number that is held, in few questions;
 //! - `shown`: the form of the answer.
 
+mod bill;
 mod buffers;
 mod case;
 mod compute;
 mod fit;
+mod graph;
 mod layers;
+mod longest;
 mod machine;
 mod mtp;
 mod pool;
@@ -35,12 +41,14 @@ mod shard;
 mod shown;
 mod split;
 mod tenants;
+mod trial;
 mod verdict;
 mod weights;
 
-pub use case::{Bill, Case};
+pub use bill::Bill;
+pub use case::Case;
 pub use compute::ComputeLine;
-pub use fit::{BoundBy, State, Trial};
+pub use fit::{BoundBy, State};
 pub use layers::Scope;
 pub use machine::{HOST, Machine, Slot};
 pub use pool::PoolShown;
@@ -49,6 +57,7 @@ pub use reads::Reads;
 pub use shown::{DeviceShown, FitShown};
 pub use split::layer_split;
 pub use tenants::{Draft, TenantLine, Tenants};
+pub use trial::Trial;
 pub use verdict::Verdict;
 pub use weights::WeightMap;
 

@@ -1,6 +1,6 @@
 //! What one step of decoding reads of each place's memory: weights, cache and recurrent states.
 
-use super::case::stage_at;
+use super::bill::stage_at;
 use super::layers::{Census, Scope, index};
 use super::ranks::stage_bounds;
 use super::{Bill, Case, Place};

@@ -5,7 +5,8 @@
 //! (`tests/data/reserves.csv`, docs/planning.md). Each is a line of the answer, and each can be given instead.
 
 use super::Case;
-use super::compute::{Compute, ComputeLine, Sum, product, sum};
+use super::compute::{Compute, ComputeLine};
+use super::graph::{Sum, product, sum};
 use crate::engine::{Engine, vllm};
 use crate::explain::Basis;
 use crate::unit::{Bytes, Overflow};

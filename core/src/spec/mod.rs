@@ -18,6 +18,7 @@
 
 pub mod catalog;
 mod compress;
+mod dims;
 pub mod file;
 pub mod foreign;
 pub mod gguf;
