@@ -5,11 +5,13 @@
 //! promises the smaller error. Attention reads the stored keys: [`super::block_gtq_attention`].
 
 use super::block_gtq_attention::Stored;
+use super::block_gtq_rig::BlockGtqRig;
 use super::case::{Case, CaseShape, Tensors};
 use super::compare;
 use super::on_cpu::reference;
 use super::on_gpu::{ExpectedSide, ROOM, bits};
 use super::record::{Attended, BytesRecord, CaseRecord, ErrorRecord, KernelTime, Measured, OutputError};
+use super::rig::Timed;
 use super::side::{Store, words};
 use crate::gpu::{Gpu, GpuError, POISON};
 use crate::op::{BlockGtqKeys, CodecKernels, HeadKeys};
@@ -68,6 +70,15 @@ fn allotted(shape: &CaseShape, tensors: &Tensors, head: u32) -> Result<(Pairing,
         }
     }
     best.map(|(_, pairing, bits)| (pairing, bits)).ok_or_else(|| "nothing to allot".to_owned())
+}
+
+/// The kernels of all heads' keys, as allotted from these activations.
+pub(super) fn head_kernels(shape: &CaseShape, tensors: &Tensors) -> Result<Vec<BlockGtqKeys>, String> {
+    let one = |head| {
+        let (pairing, bits) = allotted(shape, tensors, head)?;
+        BlockGtqKeys::new(pairing, shape.k_dim, &bits).map_err(|error| error.to_string())
+    };
+    (0..shape.kv_heads).map(one).collect()
 }
 
 impl Head {
@@ -202,7 +213,7 @@ pub(super) async fn on_gpu(
     if cancel.load(Ordering::Relaxed) {
         return Ok(None);
     }
-    let (shape, mut times) = (case.shape(), Vec::new());
+    let shape = case.shape();
     let stored = match expected.stored(shape) {
         Ok(stored) => stored.too_long(gpu, shape)?.map_or(Ok(stored), Err),
         Err(reason) => Err(reason),
@@ -210,11 +221,15 @@ pub(super) async fn on_gpu(
     let attention = match stored {
         Err(reason) => Err(reason),
         Ok(stored) => {
-            let (outputs, taken) = stored.by_kernels(gpu, shape, tensors, &expected.v).await?;
-            times = taken;
+            let outputs = stored.by_kernels(gpu, shape, tensors, &expected.v).await?;
             Ok(stored.judged(shape, tensors, &expected.v, &outputs))
         }
     };
+    let heads = expected.heads.iter().map(|head| head.kernels.clone()).collect();
+    let times = BlockGtqRig::new(gpu, shape, tensors, heads).await?.times(gpu, cancel).await?;
+    if cancel.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
     Ok(Some(expected.record(case, tensors, [k, v], attention, times)))
 }
 

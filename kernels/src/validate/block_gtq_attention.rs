@@ -2,11 +2,11 @@
 
 use super::case::{CaseShape, Tensors};
 use super::on_gpu::{ExpectedSide, attended};
-use super::record::{Attended, KernelTime, OutputError, clock_name};
+use super::record::{Attended, OutputError};
 use super::rig::{attention_shape, last_queries, too_long};
 use super::side::words;
 use crate::cpu::{attention, dequantize, kv};
-use crate::gpu::{Dispatch, Gpu, GpuError, POISON};
+use crate::gpu::{Gpu, GpuError, POISON};
 use crate::op::{Beside, BlockGtqCache, BlockGtqKeys, Cache, HeadKeys, Shape, Span};
 use crate::shader::{Geometry, Packed};
 
@@ -54,22 +54,6 @@ impl Stored {
         Ok(stored)
     }
 
-    /// The last tokens' queries, turned as the keys are.
-    fn asked(&self, shape: &CaseShape, tensors: &Tensors, queries: u32) -> Vec<f32> {
-        let plain: Vec<u32> = last_queries(shape, &tensors.q, queries).iter().map(|x| x.to_bits()).collect();
-        let mut turned = vec![POISON; plain.len()];
-        let group = shape.heads / shape.kv_heads.max(1);
-        for head in 0..shape.heads {
-            let (tokens, heads) = (queries, shape.heads);
-            if let Some((kernels, _)) = self.cache.keys(head / group.max(1), 0) {
-                // Refused only for a head that is not there.
-                let own = HeadKeys { tokens, heads, head, base: 0 };
-                let _turned = kernels.turn_queries_twin(own, &plain, &mut turned);
-            }
-        }
-        turned.into_iter().map(f32::from_bits).collect()
-    }
-
     fn params(&self, shape: &Shape) -> Result<crate::shader::Attention, GpuError> {
         self.cache.params_for(shape, Span { first: 0, words: table_words(&self.cache) })
     }
@@ -90,26 +74,26 @@ impl Stored {
         let (key, value) = (&kv::BLOCK_GTQ, &v.store.kernels.decoder);
         let (k, table, v, lengths) = (&self.keys, self.cache.table(), words(&v.packed), [shape.tokens]);
         let one = attention_shape(shape, 1);
-        let (params, q) = (self.params(&one)?, self.asked(shape, tensors, 1));
+        let (params, q) = (self.params(&one)?, asked(&self.cache, shape, tensors, 1));
         let parts = usize::try_from(one.parts_bytes() / 4).unwrap_or(usize::MAX);
         let (mut parts, mut decode) = (vec![f32::NAN; parts], vec![f32::NAN; q.len()]);
         attention::decode(key, value, &params, &q, k, &v, &[], &lengths, table, &mut parts);
         attention::merge(&params, &parts, &[], &mut decode);
         let many = attention_shape(shape, shape.queries);
-        let (params, q) = (self.params(&many)?, self.asked(shape, tensors, shape.queries));
+        let (params, q) = (self.params(&many)?, asked(&self.cache, shape, tensors, shape.queries));
         let mut prefill = vec![f32::NAN; q.len()];
         attention::prefill(key, value, &params, &q, k, &v, &[], &lengths, table, &[], &mut prefill);
         Ok([decode, prefill])
     }
 
-    /// The kernels' outputs, over the twins' bytes, and how long they took.
+    /// The kernels' outputs, over the twins' bytes.
     pub(super) async fn by_kernels(
         &self,
         gpu: &Gpu,
         shape: &CaseShape,
         tensors: &Tensors,
         v: &ExpectedSide,
-    ) -> Result<(Outputs, Vec<KernelTime>), GpuError> {
+    ) -> Result<Outputs, GpuError> {
         let k = gpu.upload_words("K cache of all heads", &self.keys).await?;
         let packed = gpu.upload("V cache", &v.packed).await?;
         let lengths = gpu.upload_words("lengths", &[shape.tokens]).await?;
@@ -118,18 +102,15 @@ impl Stored {
         let beside = Beside { buffer: Some(&table), key, value: Span::default() };
         let cache = Cache { beside, ..Cache::new(&k, &packed, &lengths) };
         let [one, many] = [1, shape.queries].map(|queries| attention_shape(shape, queries));
-        let q = gpu.upload_values("Q of decode", &self.asked(shape, tensors, 1)).await?;
+        let q = gpu.upload_values("Q of decode", &asked(&self.cache, shape, tensors, 1)).await?;
         let (parts, out) =
             (gpu.buffer("parts of decode", one.parts_bytes()).await?, gpu.buffer("out", q.bytes()).await?);
-        let bytes = k.bytes() + packed.bytes();
-        let launches = self.cache.decode(&one, &q, cache, &parts, &out)?;
-        let mut times = vec![timed(gpu, "decode", &one, bytes + 2 * q.bytes(), &launches).await?];
+        gpu.run(&self.cache.decode(&one, &q, cache, &parts, &out)?).await?;
         let decode = gpu.read_values(&out).await?;
-        let q = gpu.upload_values("Q of prefill", &self.asked(shape, tensors, shape.queries)).await?;
+        let q = gpu.upload_values("Q of prefill", &asked(&self.cache, shape, tensors, shape.queries)).await?;
         let out = gpu.buffer("output of prefill", q.bytes()).await?;
-        let launch = self.cache.prefill(&many, &q, cache, &out)?;
-        times.push(timed(gpu, "prefill", &many, bytes + 2 * q.bytes(), &[launch]).await?);
-        Ok(([decode, gpu.read_values(&out).await?], times))
+        gpu.run(&[self.cache.prefill(&many, &q, cache, &out)?]).await?;
+        Ok([decode, gpu.read_values(&out).await?])
     }
 
     /// Outputs against f64, and against attention over exact K and V.
@@ -140,37 +121,28 @@ impl Stored {
         v: &ExpectedSide,
         [decode, prefill]: &Outputs,
     ) -> (Attended, OutputError) {
-        let asked = |queries| self.asked(shape, tensors, queries);
-        attended(shape, tensors, asked, &self.turned, v, decode, prefill)
+        let last = |queries| asked(&self.cache, shape, tensors, queries);
+        attended(shape, tensors, last, &self.turned, v, decode, prefill)
     }
+}
+
+/// The last tokens' queries, turned as the keys are.
+pub(super) fn asked(cache: &BlockGtqCache, shape: &CaseShape, tensors: &Tensors, queries: u32) -> Vec<f32> {
+    let plain: Vec<u32> = last_queries(shape, &tensors.q, queries).iter().map(|x| x.to_bits()).collect();
+    let mut turned = vec![POISON; plain.len()];
+    let group = shape.heads / shape.kv_heads.max(1);
+    for head in 0..shape.heads {
+        let (tokens, heads) = (queries, shape.heads);
+        if let Some((kernels, _)) = cache.keys(head / group.max(1), 0) {
+            // Refused only for a head that is not there.
+            let own = HeadKeys { tokens, heads, head, base: 0 };
+            let _turned = kernels.turn_queries_twin(own, &plain, &mut turned);
+        }
+    }
+    turned.into_iter().map(f32::from_bits).collect()
 }
 
 fn table_words(cache: &BlockGtqCache) -> u32 {
     // Checked when the cache was made.
     u32::try_from(cache.table().len()).unwrap_or(u32::MAX)
-}
-
-async fn timed(
-    gpu: &Gpu,
-    kernel: &str,
-    shape: &Shape,
-    bytes: u64,
-    launches: &[Dispatch<'_>],
-) -> Result<KernelTime, GpuError> {
-    let first = gpu.run(launches).await?;
-    // The first run compiled.
-    let timing = gpu.run(launches).await?;
-    let seconds = timing.seconds.min(first.seconds);
-    let seen = |token: u32| if shape.window > 0 { token.min(shape.window) } else { token };
-    let first = shape.capacity.saturating_sub(shape.queries);
-    let pairs: u64 = (first..shape.capacity).map(|token| u64::from(seen(token + 1))).sum();
-    Ok(KernelTime {
-        kernel: kernel.to_owned(),
-        bytes,
-        operations: 4 * u64::from(shape.heads) * u64::from(shape.head_dim) * pairs,
-        launches: u32::try_from(launches.len()).unwrap_or(u32::MAX),
-        seconds,
-        predicted_seconds: None,
-        clock: clock_name(timing.clock),
-    })
 }

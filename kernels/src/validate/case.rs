@@ -58,6 +58,15 @@ pub(super) enum Coder {
     BlockGtq,
 }
 
+impl Coder {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Codec(kernels) => kernels.codec.name(),
+            Self::BlockGtq => block_gtq::NAME,
+        }
+    }
+}
+
 /// One codec on one shape.
 #[derive(Debug, Clone)]
 pub struct Case {
@@ -82,10 +91,7 @@ impl Case {
     /// The codec's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        match self.coder {
-            Coder::Codec(kernels) => kernels.codec.name(),
-            Coder::BlockGtq => block_gtq::NAME,
-        }
+        self.coder.name()
     }
 
     pub(super) const fn coder(&self) -> Coder {

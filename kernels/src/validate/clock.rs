@@ -3,11 +3,13 @@
 //! t = launches·L + bytes/B + operations/R, fitted per codec and kernel: what a byte costs depends on how it is decoded.
 //! The sizes held out lie between and beyond those fitted to.
 
+use super::block_gtq::head_kernels;
+use super::block_gtq_rig::BlockGtqRig;
 use super::case::{Case, CaseShape, Coder, Tensors, synthetic};
 use super::record::{CaseRecord, HeldOutRecord, Series, TimePoint, TimeRecord, clock_name};
-use super::rig::{Fastest, Kernel, Rig};
+use super::rig::{Fastest, Kernel, Rig, Timed, Work};
 use super::side::Store;
-use crate::gpu::{Gpu, GpuError};
+use crate::gpu::{Dispatch, Gpu, GpuError};
 use crate::model::{Point, Sample, TimeModel, fit, held_out};
 use crate::op::CodecKernels;
 use kvplan_core::codec::{Codec, Side};
@@ -34,7 +36,7 @@ const MOST_SECONDS: f64 = 0.6;
 pub(super) async fn factor(gpu: &Gpu, inputs: &Inputs, cancel: &AtomicBool) -> Result<u32, GpuError> {
     const SURE_SECONDS: f64 = 2e-4;
     let Some(kernels) = CodecKernels::of(Codec::F16) else { return Ok(1) };
-    let Some(rig) = rig(gpu, kernels, &inputs.0, LARGEST).await? else { return Ok(1) };
+    let Some(rig) = rig(gpu, Coder::Codec(kernels), &inputs.0, LARGEST).await? else { return Ok(1) };
     let mut fastest = f64::INFINITY;
     for _ in 0..LEAST_ROUNDS {
         if let Some(run) = rig.once(gpu, Kernel::Dequantize, cancel).await? {
@@ -46,6 +48,9 @@ pub(super) async fn factor(gpu: &Gpu, inputs: &Inputs, cancel: &AtomicBool) -> R
 
 /// The largest of [`SIZES`].
 const LARGEST: u32 = 1536;
+
+/// The smallest of them.
+const SMALLEST: u32 = 128;
 
 /// The factor for fast devices.
 const LARGER: u32 = 8;
@@ -65,19 +70,37 @@ fn shape(tokens: u32) -> CaseShape {
     }
 }
 
-/// The codecs of the cases, each once.
-pub(super) fn codecs(cases: &[Case]) -> Vec<&'static CodecKernels> {
-    let mut codecs: Vec<&'static CodecKernels> = Vec::new();
+/// What packs the cases, each once.
+pub(super) fn coders(cases: &[Case]) -> Vec<Coder> {
+    let mut coders: Vec<Coder> = Vec::new();
     for case in cases {
-        match case.coder() {
-            Coder::Codec(kernels) if !codecs.iter().any(|known| known.codec == kernels.codec) => {
-                codecs.push(kernels);
-            }
-            // Known, or with launches of its own per head.
-            Coder::Codec(_) | Coder::BlockGtq => {}
+        if !coders.iter().any(|known| known.name() == case.name()) {
+            coders.push(case.coder());
         }
     }
-    codecs
+    coders
+}
+
+/// A layer in whatever packs it.
+enum AnyRig {
+    Codec(Rig),
+    BlockGtq(BlockGtqRig),
+}
+
+impl Timed for AnyRig {
+    fn launches(&self, kernel: Kernel) -> Result<Vec<Dispatch<'_>>, GpuError> {
+        match self {
+            Self::Codec(rig) => rig.launches(kernel),
+            Self::BlockGtq(rig) => rig.launches(kernel),
+        }
+    }
+
+    fn work(&self, kernel: Kernel) -> Work {
+        match self {
+            Self::Codec(rig) => rig.work(kernel),
+            Self::BlockGtq(rig) => rig.work(kernel),
+        }
+    }
 }
 
 /// Values of the largest size; smaller ones are their beginning.
@@ -90,23 +113,28 @@ impl Inputs {
 }
 
 /// A layer's buffers at this many tokens; nothing where the codec does not take the shape.
-async fn rig(
-    gpu: &Gpu,
-    kernels: &'static CodecKernels,
-    inputs: &Tensors,
-    tokens: u32,
-) -> Result<Option<Rig>, GpuError> {
+async fn rig(gpu: &Gpu, coder: Coder, inputs: &Tensors, tokens: u32) -> Result<Option<AnyRig>, GpuError> {
     let shape = shape(tokens);
+    let tensors = cut(inputs, &shape);
+    let kernels = match coder {
+        Coder::Codec(kernels) => kernels,
+        Coder::BlockGtq => {
+            // The same widths at every size.
+            let least = self::shape(SMALLEST);
+            let Ok(heads) = head_kernels(&least, &cut(inputs, &least)) else { return Ok(None) };
+            return Ok(Some(AnyRig::BlockGtq(BlockGtqRig::new(gpu, &shape, &tensors, heads).await?)));
+        }
+    };
     let predicted = [Side::Key, Side::Value].map(|side| Store::new(kernels, &shape, side).predicted());
     let [Ok(k), Ok(v)] = predicted else { return Ok(None) };
-    let (rig, _) = Rig::new(gpu, kernels, &shape, &cut(inputs, &shape), [k, v]).await?;
-    Ok(Some(rig))
+    let (rig, _) = Rig::new(gpu, kernels, &shape, &tensors, [k, v]).await?;
+    Ok(Some(AnyRig::Codec(rig)))
 }
 
 /// The four series of a codec; none where it does not take the shape or the flag goes up.
 pub(super) async fn series(
     gpu: &Gpu,
-    kernels: &'static CodecKernels,
+    coder: Coder,
     inputs: &Inputs,
     factor: u32,
     cancel: &AtomicBool,
@@ -114,7 +142,7 @@ pub(super) async fn series(
     let mut rigs = Vec::new();
     for (tokens, held_out) in SIZES {
         let tokens = tokens * factor;
-        let Some(rig) = rig(gpu, kernels, &inputs.0, tokens).await? else { return Ok(Vec::new()) };
+        let Some(rig) = rig(gpu, coder, &inputs.0, tokens).await? else { return Ok(Vec::new()) };
         rigs.push((tokens, held_out, rig, [None::<Fastest>; Kernel::ALL.len()]));
     }
     // The first round compiles and touches memory for the first time.
@@ -151,7 +179,7 @@ pub(super) async fn series(
             })
         });
         Series {
-            codec: kernels.codec.name().to_owned(),
+            codec: coder.name().to_owned(),
             kernel: kernel.name().to_owned(),
             launch_seconds: None,
             bytes_per_second: None,

@@ -10,12 +10,13 @@
 //! - `model`: the shapes of a model's layers; `capture`: Q, K and V of a real model from a safetensors file;
 //! - `record`: what is found, as data; `compare`: found against expected;
 //! - `side`: K or V in one codec; `rig`: a layer's buffers and launches;
-//! - `on_gpu`, `on_cpu`: one case on an adapter, and by the twins alone; `block_gtq`, `block_gtq_attention`:
-//!   the one that is no codec of the table;
+//! - `on_gpu`, `on_cpu`: one case on an adapter, and by the twins alone; `block_gtq` and its
+//!   attention and rig: the one that is no codec of the table;
 //! - `clock`: every kernel at several sizes, the time model fitted to some and held against the others.
 
 mod block_gtq;
 mod block_gtq_attention;
+mod block_gtq_rig;
 mod capture;
 mod case;
 mod clock;
@@ -96,8 +97,8 @@ pub async fn validate(gpu: &Gpu, run: &mut Run<'_>) -> Result<Report, GpuError> 
 
 /// [`validate`] with a bit flipped on the way, to show that it is caught.
 async fn with_fault(gpu: &Gpu, run: &mut Run<'_>, fault: Option<on_gpu::Fault>) -> Result<Report, GpuError> {
-    let codecs = clock::codecs(run.cases);
-    let steps = run.cases.len() + if run.clock { codecs.len() } else { 0 };
+    let coders = clock::coders(run.cases);
+    let steps = run.cases.len() + if run.clock { coders.len() } else { 0 };
     let mut report = Report::begin(Processor::Gpu { adapter: gpu.info().into() });
     for (done, case) in run.cases.iter().enumerate() {
         if run.cancelled() {
@@ -115,13 +116,13 @@ async fn with_fault(gpu: &Gpu, run: &mut Run<'_>, fault: Option<on_gpu::Fault>) 
         report.others = other::run(gpu).await?;
         let (mut series, inputs) = (Vec::new(), clock::Inputs::new());
         let factor = clock::factor(gpu, &inputs, run.cancel).await?;
-        for (i, kernels) in codecs.into_iter().enumerate() {
+        for (i, coder) in coders.into_iter().enumerate() {
             if run.cancelled() {
                 return Ok(report.cancelled());
             }
             let done = run.cases.len() + i;
-            (run.progress)(Progress { done, steps, codec: kernels.codec.name(), stage: "timing" });
-            series.extend(clock::series(gpu, kernels, &inputs, factor, run.cancel).await?);
+            (run.progress)(Progress { done, steps, codec: coder.name(), stage: "timing" });
+            series.extend(clock::series(gpu, coder, &inputs, factor, run.cancel).await?);
         }
         report.time = Some(clock::fitted(series, &mut report.cases));
     }

@@ -3,10 +3,8 @@
 use super::block_gtq;
 use super::case::{Case, CaseShape, Coder, Tensors};
 use super::compare;
-use super::record::{
-    Attended, BytesRecord, CaseRecord, ErrorRecord, KernelTime, Measured, OutputError, clock_name,
-};
-use super::rig::{Kernel, Rig, asked, attention_shape, last_queries};
+use super::record::{Attended, BytesRecord, CaseRecord, ErrorRecord, Measured, OutputError};
+use super::rig::{Kernel, Rig, Timed, asked, attention_shape, last_queries};
 use super::side::Store;
 use crate::cpu::oracle::{self, Oracle};
 use crate::gpu::{Gpu, GpuError};
@@ -62,16 +60,7 @@ pub(super) async fn case(
         if cancel.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let work = rig.work(kernel);
-        times.extend(timed.map(|fastest| KernelTime {
-            kernel: kernel.name().to_owned(),
-            bytes: work.bytes,
-            operations: work.operations,
-            launches: work.launches,
-            seconds: fastest.seconds,
-            predicted_seconds: None,
-            clock: clock_name(fastest.clock),
-        }));
+        times.extend(timed);
         if kernel == Kernel::Quantize {
             rig.flip(gpu, fault, At::Packed).await?;
         }

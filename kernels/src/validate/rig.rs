@@ -1,6 +1,7 @@
 //! One layer's cache on an adapter with everything its four kernels need, and what each of them has to do.
 
 use super::case::{CaseShape, Tensors};
+use super::record::{KernelTime, clock_name};
 use super::side::Store;
 use crate::convert;
 use crate::gpu::{Buffer, Clock, Dispatch, Gpu, GpuError};
@@ -45,6 +46,69 @@ pub(super) struct Work {
 pub(super) struct Fastest {
     pub(super) seconds: f64,
     pub(super) clock: Clock,
+}
+
+/// A layer's cache whose kernels are timed.
+pub(super) trait Timed {
+    /// The launches of a kernel on K and V; none where attention does not take the shape.
+    fn launches(&self, kernel: Kernel) -> Result<Vec<Dispatch<'_>>, GpuError>;
+
+    /// What a kernel has to do.
+    fn work(&self, kernel: Kernel) -> Work;
+
+    /// Runs a kernel once; nothing where there is nothing to run or the flag is up.
+    async fn once(
+        &self,
+        gpu: &Gpu,
+        kernel: Kernel,
+        cancel: &AtomicBool,
+    ) -> Result<Option<Fastest>, GpuError> {
+        let launches = self.launches(kernel)?;
+        if launches.is_empty() || cancel.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let timing = gpu.run(&launches).await?;
+        Ok(Some(Fastest { seconds: timing.seconds, clock: timing.clock }))
+    }
+
+    /// The times of all kernels there are; fewer when the flag goes up.
+    async fn times(&self, gpu: &Gpu, cancel: &AtomicBool) -> Result<Vec<KernelTime>, GpuError> {
+        let mut times = Vec::new();
+        for kernel in Kernel::ALL {
+            times.extend(self.time(gpu, kernel, cancel).await?);
+        }
+        Ok(times)
+    }
+
+    /// Runs a kernel some times, so that one run was not disturbed; long ones are disturbed less.
+    async fn time(
+        &self,
+        gpu: &Gpu,
+        kernel: Kernel,
+        cancel: &AtomicBool,
+    ) -> Result<Option<KernelTime>, GpuError> {
+        const RUNS: usize = 4;
+        const ENOUGH_SECONDS: f64 = 0.05;
+        let (mut best, mut spent) = (None::<Fastest>, 0.0);
+        for _ in 0..RUNS {
+            let Some(run) = self.once(gpu, kernel, cancel).await? else { break };
+            best = Some(best.filter(|best| best.seconds <= run.seconds).unwrap_or(run));
+            spent += run.seconds;
+            if spent > ENOUGH_SECONDS {
+                break;
+            }
+        }
+        let Work { bytes, operations, launches } = self.work(kernel);
+        Ok(best.map(|fastest| KernelTime {
+            kernel: kernel.name().to_owned(),
+            bytes,
+            operations,
+            launches,
+            seconds: fastest.seconds,
+            predicted_seconds: None,
+            clock: clock_name(fastest.clock),
+        }))
+    }
 }
 
 /// Buffers of one layer.
@@ -140,8 +204,39 @@ impl Rig {
         }
     }
 
-    /// The launches of a kernel on K and V; none where attention does not take the shape.
-    pub(super) fn launches(&self, kernel: Kernel) -> Result<Vec<Dispatch<'_>>, GpuError> {
+    fn cache<'a>(&'a self, attention: &'a Attention) -> Cache<'a> {
+        let [k, v] = &self.caches;
+        Cache::new(k, v, &attention.lengths)
+    }
+
+    /// What attention gave: decode's output, then prefill's. Nothing where it does not take the shape.
+    pub(super) fn outputs(&self) -> Option<&[Buffer; 2]> {
+        self.attention.as_ref().map(|attention| &attention.outputs)
+    }
+}
+
+/// The bytes and operations of attention over `packed` bytes, by one launch.
+pub(super) fn attended(shape: &op::Shape, packed: u64, q: &Buffer, out: &Buffer) -> Work {
+    let seen = |token: u32| if shape.window > 0 { token.min(shape.window) } else { token };
+    let first = shape.capacity.saturating_sub(shape.queries);
+    let pairs: u64 = (first..shape.capacity).map(|token| u64::from(seen(token + 1))).sum();
+    // A window's queries read the tokens that any of them sees.
+    let read = u64::from(seen(shape.capacity).saturating_add(shape.queries - 1).min(shape.capacity));
+    let rows = packed.checked_div(u64::from(shape.capacity)).unwrap_or(0) * read;
+    Work {
+        bytes: rows + q.bytes() + out.bytes(),
+        operations: 4 * u64::from(shape.heads) * u64::from(shape.head_dim) * pairs,
+        launches: 1,
+    }
+}
+
+/// Bytes of both sides.
+pub(super) fn sum(buffers: &[Buffer; 2]) -> u64 {
+    buffers.iter().map(Buffer::bytes).sum()
+}
+
+impl Timed for Rig {
+    fn launches(&self, kernel: Kernel) -> Result<Vec<Dispatch<'_>>, GpuError> {
         let [k, v] = &self.stores;
         let ([k_source, v_source], [k_cache, v_cache]) = (&self.sources, &self.caches);
         let [k_decoded, v_decoded] = &self.decoded;
@@ -166,35 +261,9 @@ impl Rig {
         }
     }
 
-    fn cache<'a>(&'a self, attention: &'a Attention) -> Cache<'a> {
-        let [k, v] = &self.caches;
-        Cache::new(k, v, &attention.lengths)
-    }
-
-    /// What attention gave: decode's output, then prefill's. Nothing where it does not take the shape.
-    pub(super) fn outputs(&self) -> Option<&[Buffer; 2]> {
-        self.attention.as_ref().map(|attention| &attention.outputs)
-    }
-
-    /// What a kernel has to do.
-    pub(super) fn work(&self, kernel: Kernel) -> Work {
-        let sum = |buffers: &[Buffer; 2]| buffers.iter().map(Buffer::bytes).sum::<u64>();
+    fn work(&self, kernel: Kernel) -> Work {
         let elements: u64 = self.stores.iter().map(Store::elements).sum();
         let packed = sum(&self.caches);
-        let attended = |attention: &Attention, shape: &op::Shape, at: usize| {
-            let own = |buffers: &[Buffer; 2]| buffers.get(at).map_or(0, Buffer::bytes);
-            let seen = |token: u32| if shape.window > 0 { token.min(shape.window) } else { token };
-            let first = shape.capacity.saturating_sub(shape.queries);
-            let pairs: u64 = (first..shape.capacity).map(|token| u64::from(seen(token + 1))).sum();
-            // A window's queries read the tokens that any of them sees.
-            let read = u64::from(seen(shape.capacity).saturating_add(shape.queries - 1).min(shape.capacity));
-            let rows = packed.checked_div(u64::from(shape.capacity)).unwrap_or(0) * read;
-            Work {
-                bytes: rows + own(&attention.queries) + own(&attention.outputs),
-                operations: 4 * u64::from(shape.heads) * u64::from(shape.head_dim) * pairs,
-                launches: 1,
-            }
-        };
         match (kernel, &self.attention) {
             (Kernel::Quantize, _) => {
                 Work { bytes: sum(&self.sources) + packed, operations: elements, launches: 2 }
@@ -203,45 +272,15 @@ impl Rig {
                 Work { bytes: sum(&self.decoded) + packed, operations: elements, launches: 2 }
             }
             (Kernel::Decode | Kernel::Prefill, None) => Work { bytes: 0, operations: 0, launches: 0 },
-            (Kernel::Decode, Some(a)) => Work { launches: 2, ..attended(a, &a.decode, 0) },
-            (Kernel::Prefill, Some(a)) => attended(a, &a.prefill, 1),
-        }
-    }
-
-    /// Runs a kernel once; nothing where there is nothing to run or the flag is up.
-    pub(super) async fn once(
-        &self,
-        gpu: &Gpu,
-        kernel: Kernel,
-        cancel: &AtomicBool,
-    ) -> Result<Option<Fastest>, GpuError> {
-        let launches = self.launches(kernel)?;
-        if launches.is_empty() || cancel.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let timing = gpu.run(&launches).await?;
-        Ok(Some(Fastest { seconds: timing.seconds, clock: timing.clock }))
-    }
-
-    /// Runs a kernel some times, so that one run was not disturbed; long ones are disturbed less.
-    pub(super) async fn time(
-        &self,
-        gpu: &Gpu,
-        kernel: Kernel,
-        cancel: &AtomicBool,
-    ) -> Result<Option<Fastest>, GpuError> {
-        const RUNS: usize = 4;
-        const ENOUGH_SECONDS: f64 = 0.05;
-        let (mut best, mut spent) = (None::<Fastest>, 0.0);
-        for _ in 0..RUNS {
-            let Some(run) = self.once(gpu, kernel, cancel).await? else { break };
-            best = Some(best.filter(|best| best.seconds <= run.seconds).unwrap_or(run));
-            spent += run.seconds;
-            if spent > ENOUGH_SECONDS {
-                break;
+            (Kernel::Decode, Some(a)) => {
+                let ([q, _], [out, _]) = (&a.queries, &a.outputs);
+                Work { launches: 2, ..attended(&a.decode, packed, q, out) }
+            }
+            (Kernel::Prefill, Some(a)) => {
+                let ([_, q], [_, out]) = (&a.queries, &a.outputs);
+                attended(&a.prefill, packed, q, out)
             }
         }
-        Ok(best)
     }
 }
 

@@ -135,8 +135,22 @@ fn block_gtq_holds_on_the_adapter() {
     let cases = block_gtq_cases(&standard(sample().unwrap(), false));
     let gpu = block_on(Gpu::open(&Choice::Fastest)).unwrap();
     let cancel = AtomicBool::new(false);
-    let mut run = Run { cases: &cases, clock: true, progress: &mut |_| (), cancel: &cancel };
-    block_gtq_holds(&block_on(validate(&gpu, &mut run)).unwrap());
+    let mut steps = 0;
+    let mut run = Run { cases: &cases, clock: true, progress: &mut |_| steps += 1, cancel: &cancel };
+    let report = block_on(validate(&gpu, &mut run)).unwrap();
+    block_gtq_holds(&report);
+    assert_eq!(steps, 3, "two shapes, then the clock");
+    let time = report.time.unwrap();
+    let timed: Vec<&str> = time.series.iter().map(|series| series.kernel.as_str()).collect();
+    assert_eq!(timed, ["quantize", "dequantize", "decode", "prefill"]);
+    // Three sizes of each are held out.
+    assert_eq!(time.held_out.runs, 12);
+    for case in &report.cases {
+        let times = &case.outcome.measured().unwrap().times;
+        let kernels: Vec<&str> = times.iter().map(|time| time.kernel.as_str()).collect();
+        assert_eq!(kernels, timed);
+        assert!(times.iter().all(|time| time.seconds > 0.0 && time.predicted_seconds.is_some()), "{times:?}");
+    }
 }
 
 #[test]
