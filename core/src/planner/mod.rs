@@ -10,6 +10,7 @@
 //! - [`beside`]: what lives beside the model: a draft model, a projector, adapters.
 //! - [`history`]: undo and redo; a drag or a burst of keys is one step.
 //! - [`link`]: the state as one short line of text, with the versions of rules and data it was made under.
+//! - [`preset`]: states that are offered by name.
 //! - [`snap`]: where a moving number stops, and what it stops at.
 //! - [`view`]: what the panels show, ready to be drawn.
 
@@ -19,6 +20,7 @@ pub mod field;
 pub mod history;
 mod largest;
 pub mod link;
+pub mod preset;
 pub mod snap;
 pub mod state;
 pub mod view;

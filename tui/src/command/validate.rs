@@ -213,13 +213,14 @@ fn list() -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The proof of a model's shapes at `context` tokens, for the planner: the table as text, or why there is none.
+/// The proof of a model's shapes at `context` tokens, for the planner: the table and its one line as text, or why there is
+/// none.
 pub(crate) fn prove(
     model: &ModelSpec,
     context: u32,
     progress: &mut dyn FnMut(Progress<'_>),
     cancel: &AtomicBool,
-) -> Result<String, String> {
+) -> Result<(String, String), String> {
     let gpu = quiet::ask(|| block_on(Gpu::open(&Choice::Fastest))).map_err(|error| error.to_string())?;
     let found = of_model(model, context.max(1), gpu.largest_binding());
     if found.shapes.is_empty() {
@@ -231,7 +232,8 @@ pub(crate) fn prove(
     let mut report = block_on(validate(&gpu, &mut run)).map_err(|error| error.to_string())?;
     report.notes.extend(found.notes.iter().cloned());
     report.model = Some(totals(model, context.max(1), &found, &report));
-    Ok(anstream::adapter::strip_str(&show::validate::table(&report)).to_string())
+    let table = anstream::adapter::strip_str(&show::validate::table(&report)).to_string();
+    Ok((table, show::validate::line(&report)))
 }
 
 #[cfg(test)]

@@ -11,8 +11,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use kvplan_core::cache::Knob;
 use kvplan_core::engine::EngineName;
 use kvplan_core::plan::HardwareEntry;
-use kvplan_core::planner::view::table::Cell;
-use kvplan_core::planner::{Action, Effect, Field, Figure, Lens, Part, Planner, State, Tab, Units, link};
+use kvplan_core::planner::{Action, Effect, Field, Planner, State, Tab, Units, link};
 
 /// What has to be done outside: the loop does it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -230,6 +229,7 @@ impl App {
             Command::Swap => self.say("no plan A to change places with: p pins this one"),
             Command::Undo => self.walk_back(Action::Undo),
             Command::Redo => self.walk_back(Action::Redo),
+            Command::Examples => self.mode = Mode::Pick(lists::presets()),
             Command::Open => self.mode = Mode::Type(Entry::new(Purpose::Open, None)),
             Command::CopyLaunch => return self.copy_command(),
             Command::CopyState => {
@@ -329,140 +329,4 @@ impl App {
         })
         .unwrap_or(0)
     }
-
-    /// The cell under the cursor, or the one that is set.
-    pub(crate) fn place(&self) -> Option<(usize, usize)> {
-        let table = self.answers.table.as_ref()?;
-        self.cursor.or_else(|| {
-            let current =
-                |row: &kvplan_core::planner::view::table::Row| row.cells.iter().position(|c| c.current);
-            table.rows.iter().enumerate().find_map(|(at, row)| current(row).map(|column| (at, column)))
-        })
-    }
-
-    fn cell(&self) -> Option<&Cell> {
-        let (row, column) = self.place()?;
-        self.answers.table.as_ref()?.rows.get(row)?.cells.get(column)
-    }
-
-    fn walk(&mut self, down: isize, right: isize) {
-        let Some(table) = &self.answers.table else { return };
-        let (row, column) = self.place().unwrap_or((0, 0));
-        let row = row.saturating_add_signed(down).min(table.rows.len().saturating_sub(1));
-        let cells = table.rows.get(row).map_or(0, |row| row.cells.len());
-        self.point((row, column.saturating_add_signed(right).min(cells.saturating_sub(1))));
-    }
-
-    /// Puts the cursor of the alternatives on a cell, and shows what taking it would come to.
-    pub(crate) fn point(&mut self, at: (usize, usize)) {
-        self.cursor = Some(at);
-        self.preview = None;
-        let Some(cell) = self.cell() else { return };
-        let (request, reason) = (cell.request.clone(), cell.reason.clone());
-        match request {
-            Some(request) => self.preview = Preview::of(&self.planner, &request),
-            None => self.said = reason,
-        }
-    }
-
-    /// Takes the cell under the cursor.
-    pub(crate) fn take(&mut self) {
-        match self.cell().map(|cell| (cell.request.clone(), cell.reason.clone())) {
-            Some((Some(request), _)) => {
-                self.act(Action::Adopt(request));
-            }
-            Some((None, Some(reason))) => self.say(reason),
-            Some((None, None)) => self.say("cannot be had"),
-            None => self.say("move with Up and Down, then Enter takes the alternative"),
-        }
-    }
-
-    /// Another table of alternatives; on a small screen the next pane, after its last lens.
-    fn turn(&mut self, forward: bool) {
-        let lens = self.planner.state().view.lens;
-        if !self.compact || self.pane == Pane::Alternatives {
-            let next = neighbour(lens, forward);
-            let wrapped = next == if forward { Lens::Weights } else { Lens::Methods };
-            if !self.compact || !wrapped {
-                self.act(Action::Lens(next));
-                return;
-            }
-        }
-        self.pane = neighbour(self.pane, forward);
-        if self.pane == Pane::Alternatives {
-            self.act(Action::Lens(if forward { Lens::Weights } else { Lens::Methods }));
-        }
-    }
-
-    /// The figures there are, the whole cache first.
-    fn figures(&self) -> Vec<Figure> {
-        let mut parts: Vec<Part> =
-            self.answers.bars.iter().flat_map(|bar| &bar.segments).map(|segment| segment.part).collect();
-        parts.sort_unstable();
-        parts.dedup();
-        std::iter::once(Figure::Cache).chain(parts.into_iter().map(Figure::Part)).collect()
-    }
-
-    fn next_figure(&mut self) {
-        let figures = self.figures();
-        let at = figures.iter().position(|figure| *figure == self.planner.state().view.figure);
-        let next = at.map_or(0, |at| (at + 1) % figures.len());
-        if let Some(figure) = figures.get(next) {
-            self.act(Action::Select(*figure));
-        }
-    }
-
-    fn pin(&mut self) {
-        if self.planner.state().pinned.is_some() {
-            self.act(Action::Unpin);
-            self.say("plan A is let go");
-        } else {
-            self.act(Action::Pin);
-            self.say(
-                "pinned as plan A: change something and see what differs; F2 compares, a changes places",
-            );
-        }
-    }
-
-    fn walk_back(&mut self, action: Action) {
-        let back = action == Action::Undo;
-        match self.planner.update(action) {
-            Ok(effect) if effect.inputs => {
-                self.refresh();
-                let (behind, ahead) = self.planner.steps();
-                let steps = if behind == 1 { "step" } else { "steps" };
-                self.say(format!("{behind} {steps} to undo, {ahead} to redo"));
-            }
-            Ok(_) => self.say(if back { "nothing to undo" } else { "nothing to redo" }),
-            Err(error) => self.say(error.message),
-        }
-    }
-
-    fn copy_command(&mut self) -> Option<Deed> {
-        match &self.answers.launch {
-            Some(Ok(launch)) => Some(Deed::Copy { what: "the command", text: launch.text() }),
-            Some(Err(error)) => {
-                let message = error.message.clone();
-                self.say(message);
-                None
-            }
-            None if self.answers.plan.is_err() => {
-                self.say("no command without a plan");
-                None
-            }
-            None => {
-                let engine = self.engine();
-                self.say(format!("no command is written for {engine}: e chooses another engine"));
-                None
-            }
-        }
-    }
-}
-
-/// The variant after or before, around the end.
-fn neighbour<T: strum::IntoEnumIterator + PartialEq + Copy>(of: T, forward: bool) -> T {
-    let all: Vec<T> = T::iter().collect();
-    let at = all.iter().position(|one| *one == of).unwrap_or(0);
-    let step = if forward { 1 } else { all.len().saturating_sub(1) };
-    all.get((at + step) % all.len().max(1)).copied().unwrap_or(of)
 }

@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Undo,
     /// Redo.
     Redo,
+    /// Choose a state that is offered by name.
+    Examples,
     /// Open a file, a log, a command line or a state.
     Open,
     /// Copy the command.
@@ -125,6 +127,7 @@ impl Command {
             Self::Swap => ("a", "change places with plan A"),
             Self::Undo => ("u", "undo"),
             Self::Redo => ("U", "redo"),
+            Self::Examples => ("E", "an example to begin with: Local PC, Serving, Research"),
             Self::Open => ("o", "open a file, or paste: config, GGUF, log, command line, state"),
             Self::CopyLaunch => ("y", "copy the command that realises the plan"),
             Self::CopyState => ("Y", "copy the state line, to share or reopen"),

@@ -31,7 +31,11 @@ pub(crate) fn first(last: Option<&str>) -> First {
     let found = detect(Depth::Files);
     let (hardware, machine, said) = if !found.has_gpu() {
         let machine = vec![entry("rtx-5090", 1, None), entry("cpu", 1, Some(64 * GIB))];
-        (machine, "example", "an example machine and model: d and m choose yours, ? shows all keys")
+        (
+            machine,
+            "example",
+            "an example machine and model: d and m choose yours, E other examples, ? shows all keys",
+        )
     } else {
         (found.hardware(), DETECTED, "the machine is the detected one; m chooses a model, ? shows all keys")
     };

@@ -7,6 +7,7 @@ use kvplan_core::codec::Codec;
 use kvplan_core::engine::EngineName;
 use kvplan_core::hardware::{self, Class};
 use kvplan_core::plan::{HardwareEntry, ModelRef, Request, WeightsRequest};
+use kvplan_core::planner::preset::PRESETS;
 use kvplan_core::planner::view::change;
 use kvplan_core::planner::view::table::{cache_types, formats};
 use kvplan_core::planner::view::text;
@@ -270,4 +271,18 @@ pub(crate) fn commands(bindings: &Bindings) -> Picker {
         })
         .collect();
     Picker::new("keys", items, None)
+}
+
+/// States that are offered by name.
+pub(crate) fn presets() -> Picker {
+    let items = PRESETS
+        .iter()
+        .map(|preset| Item {
+            label: preset.name.to_owned(),
+            detail: preset.about.to_owned(),
+            also: "example".to_owned(),
+            take: Take::Open(preset.line),
+        })
+        .collect();
+    Picker::new("examples", items, None)
 }

@@ -2,7 +2,8 @@
 //!
 //! - [`app`]: the planner's state with its [`answers`], and what every key does to it. No drawing, no input or output.
 //! - [`modes`]: keys that go to a list, a line or a page; [`moves`]: numbers that move.
-//! - [`ways`]: the numbered ways out of a headline.
+//! - [`alternatives`]: the table under a cursor; [`ways`]: the numbered ways out of a headline; [`acts`]: what some
+//!   commands do.
 //! - [`command`]: every key, its command and its help, as one table; help, footer and key handling read it.
 //! - [`picker`]: choosing from a list with fuzzy search; [`lists`] has the lists; [`entry`]: typing.
 //! - [`open`]: what is opened or pasted, known by what it is.
@@ -14,6 +15,8 @@
 //!   that was used last.
 //! - [`terminal`]: raw mode, restoring, signals, events; [`crate::quiet`]: nobody else writes on the screen; [`proof`]: the proof beside it.
 
+mod acts;
+mod alternatives;
 mod answers;
 mod app;
 pub mod bench;

@@ -72,6 +72,11 @@ impl App {
                 None
             }
             Some(Take::Run(command)) => self.run(command),
+            Some(Take::Open(line)) => {
+                let opened = open::understood(line, &self.planner.state().request);
+                self.opened(opened);
+                None
+            }
         }
     }
 

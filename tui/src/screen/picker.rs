@@ -20,6 +20,8 @@ pub(crate) enum Take {
     List(List),
     /// A command.
     Run(Command),
+    /// A state, as a link writes it.
+    Open(&'static str),
 }
 
 /// A list that an item of another leads to.

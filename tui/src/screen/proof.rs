@@ -22,8 +22,13 @@ pub(crate) enum Shown {
         /// What is at work.
         at: String,
     },
-    /// Found: the table.
-    Found(String),
+    /// Found.
+    Found {
+        /// The table.
+        table: String,
+        /// The same in a line.
+        line: String,
+    },
     /// Not possible here.
     Failed(String),
 }
@@ -62,7 +67,7 @@ impl Running {
                 Err(TryRecvError::Empty) => return last,
                 // It sends its end before it leaves, unless it panicked.
                 Err(TryRecvError::Disconnected) => {
-                    let ended = matches!(last, Some(Shown::Found(_) | Shown::Failed(_)));
+                    let ended = matches!(last, Some(Shown::Found { .. } | Shown::Failed(_)));
                     let broke = || Some(Shown::Failed("the proof broke off without an answer".to_owned()));
                     return if ended { last } else { broke() };
                 }
@@ -83,7 +88,7 @@ fn run(model: &ModelSpec, context: u32, send: &Sender<Shown>, cancel: &AtomicBoo
         let _ = send.send(Shown::Running { done, steps, at: format!("{}: {}", at.codec, at.stage) });
     };
     let end = match prove(model, context, &mut progress, cancel) {
-        Ok(table) => Shown::Found(table),
+        Ok((table, line)) => Shown::Found { table, line },
         Err(why) => Shown::Failed(why),
     };
     let _ = send.send(end);

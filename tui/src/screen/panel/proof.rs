@@ -16,7 +16,7 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = app.theme;
     picker::blank(area, buf);
     let note = match app.proof {
-        Shown::Idle | Shown::Found(_) | Shown::Failed(_) => "[Enter] runs it",
+        Shown::Idle | Shown::Found { .. } | Shown::Failed(_) => "[Enter] runs it",
         Shown::Running { .. } => "[Enter] stops it",
     };
     super::rule(buf, area, 0, "PROOF", note, theme);
@@ -41,7 +41,7 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
             text(buf, area, 1, y, &format!("running  {done}/{steps}  |{bar}|"), theme.strong());
             text(buf, area, 1, y + 1, &theme.text(at), theme.dim());
         }
-        Shown::Found(table) => {
+        Shown::Found { table, .. } => {
             for line in table.lines() {
                 text(buf, area, 1, y, &theme.text(line), Style::new());
                 y += 1;

@@ -9,6 +9,7 @@
 use super::text;
 use crate::screen::app::App;
 use crate::screen::command::Command;
+use crate::screen::proof::Shown;
 use kvplan_core::planner::view::text::bytes;
 use kvplan_core::unit::{Bytes, grouped};
 use ratatui::buffer::Buffer;
@@ -21,11 +22,22 @@ pub(crate) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     let (theme, view) = (app.theme, app.planner.state().view);
+    let proved = match &app.proof {
+        Shown::Found { line, .. } => theme.text(line),
+        Shown::Running { done, steps, .. } => format!("proof {done}/{steps}"),
+        Shown::Idle | Shown::Failed(_) => String::new(),
+    };
     let keys = format!(
         "[{}] next figure  [{}] exact bytes",
         app.bindings.key(Command::NextFigure),
         app.bindings.key(Command::Exact)
     );
+    // What was proved comes before keys that the help has too.
+    let keys = match (proved.is_empty(), usize::from(area.width) > proved.len() + keys.len() + 45) {
+        (true, _) => keys,
+        (false, true) => format!("{proved}   {keys}"),
+        (false, false) => proved,
+    };
     let Some(why) = &app.answers.why else {
         super::rule(buf, area, 0, "WHY", &keys, theme);
         return;

@@ -1,6 +1,7 @@
 //! What people come for, key by key, from the first screen.
 
-use super::super::app::Deed;
+use super::super::app::{Deed, Pane};
+use super::super::proof::Shown;
 use super::{app, press, screen};
 use kvplan_core::plan::WeightsRequest;
 use kvplan_core::planner::view::headline::Word;
@@ -129,4 +130,33 @@ fn a_model_that_is_not_understood_is_described_by_hand_and_planned() {
     let plan = app.answers.plan.as_ref().unwrap();
     // 2 layers × 1,024 tokens × 8 heads × 64 × 2 bytes, of keys and of values.
     assert_eq!(plan.kv.allocated_bytes.get(), 2 * 1024 * 8 * 64 * 2 * 2);
+}
+
+/// Whom it is for, each a state that fits, and the way back.
+#[test]
+fn the_examples_are_states_like_any_other() {
+    let mut app = app();
+    let before = app.planner.state().clone();
+    for (name, words) in
+        [("local", "RTX 5090"), ("serving", "2,000 sessions take"), ("research", "BITS AGAINST ERROR")]
+    {
+        press(&mut app, &format!("E{name}<Enter>"));
+        assert!(matches!(app.answers.headline.word, Word::Fits | Word::Barely), "{:?}", app.answers.headline);
+        let shown = screen(&mut app, 200, 60);
+        assert!(shown.contains(words), "{words} is not in\n{shown}");
+    }
+    press(&mut app, "uuu");
+    assert_eq!(app.planner.state().request, before.request);
+}
+
+/// What the proof came to stands where the arithmetic is, on every screen.
+#[test]
+fn the_plan_says_what_was_proved_in_a_line() {
+    let mut app = app();
+    let line = "31 codecs proved here, byte-equal".to_owned();
+    app.proof = Shown::Found { table: String::new(), line: line.clone() };
+    press(&mut app, "<F1>");
+    assert!(screen(&mut app, 120, 40).contains(&line) && screen(&mut app, 200, 60).contains(&line));
+    app.pane = Pane::Why;
+    assert!(screen(&mut app, 80, 24).contains(&line));
 }

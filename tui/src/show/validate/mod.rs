@@ -152,6 +152,14 @@ fn verdict(report: &Report) -> (&'static str, String) {
     }
 }
 
+/// The verdict in a line, for who looks at something else: `31 codecs proved here, byte-equal`.
+pub(crate) fn line(report: &Report) -> String {
+    match verdict(report) {
+        ("PROVED", _) => format!("{} proved here, byte-equal", super::count(report.summary.codecs, "codec")),
+        (word, said) => format!("{}: {said}", word.to_lowercase()),
+    }
+}
+
 /// What a run that holds has shown.
 fn what_held(report: &Report) -> String {
     let other = match report.processor {
