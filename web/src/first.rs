@@ -40,6 +40,12 @@ pub fn device(device: &str, count: u64) -> HardwareEntry {
     HardwareEntry { device: device.to_owned(), count, memory_bytes: None, bandwidth_bytes_per_s: None }
 }
 
+/// Whether an entry is host memory.
+#[must_use]
+pub fn is_host(entry: &HardwareEntry) -> bool {
+    entry.device == HOST
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

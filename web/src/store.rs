@@ -1,6 +1,7 @@
 //! The planner and what follows from it. Everything shown is a memo of the state, so that an input redraws what it changes
 //! and nothing else.
 
+use crate::chart::Scale;
 use kvplan_core::error::PlanError;
 use kvplan_core::placement::State as FitState;
 use kvplan_core::plan::{self, Plan, Request};
@@ -8,12 +9,13 @@ use kvplan_core::planner::view::change;
 use kvplan_core::planner::view::copies;
 use kvplan_core::planner::view::curve::{Curve, curve};
 use kvplan_core::planner::view::fixes::{Fix, fixes};
-use kvplan_core::planner::view::headline::{Headline, headline};
+use kvplan_core::planner::view::headline::{Headline, headline_with, next_step};
 use kvplan_core::planner::view::layers::{self, LayerMap};
 use kvplan_core::planner::view::memory::{Bar, bars};
 use kvplan_core::planner::view::table::{Table, table};
+use kvplan_core::planner::view::unknown::weights_alone;
 use kvplan_core::planner::view::why::{Why, why};
-use kvplan_core::planner::{Action, Field, Lens, Planner, View};
+use kvplan_core::planner::{Action, Field, Figure, Lens, Part, Planner, View};
 use leptos::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +44,12 @@ pub(crate) struct Store {
     /// The last plan that could be computed, kept while the present one cannot.
     pub shown: Memo<Option<Shown>>,
     pub headline: Memo<Headline>,
+    /// What to do next, found after the answer is painted.
+    pub next: RwSignal<Option<String>>,
+    /// The part of memory that the selected figure belongs to: lit wherever it is drawn.
+    pub lit: Memo<Option<Part>>,
+    /// How far apart the curve's tokens lie.
+    pub scale: RwSignal<Scale>,
     pub curve: Memo<Option<Curve>>,
     pub table: RwSignal<Option<Table>>,
     /// Ways out of an answer that is over or refused.
@@ -77,7 +85,24 @@ impl Store {
             }),
             Err(_) => last.cloned().flatten(),
         });
-        let headline = Memo::new(move |_| answer.with(|answer| headline(answer.as_deref(), view.get())));
+        let next = RwSignal::new(None);
+        let headline = Memo::new(move |_| {
+            answer.with(|answer| {
+                next.with(|next: &Option<String>| {
+                    headline_with(answer.as_deref(), next.as_deref(), view.get())
+                })
+            })
+        });
+        let lit = Memo::new(move |_| match view.get().figure {
+            Figure::Cache => None,
+            Figure::Part(part) => Some(part),
+            Figure::Layer(layer) => shown.with(|shown| {
+                let plan = &shown.as_ref()?.plan;
+                let layer = usize::try_from(layer).ok()?;
+                planner.with_untracked(|p| layers::part_of_layer(p.model().ok()?, plan, layer))
+            }),
+        });
+        let scale = RwSignal::new(Scale::Linear);
         let curve = Memo::new(move |last: Option<&Option<Curve>>| {
             let request = request.get();
             let context = answer.with(|a| a.as_ref().ok().map(|plan| plan.context.get()));
@@ -88,7 +113,12 @@ impl Store {
             {
                 return Some(last.clone());
             }
-            planner.with_untracked(|p| curve(p.model().ok()?, &request, context?, POINTS).ok())
+            // Where short contexts are told apart, the first of them are closer together.
+            let points = match scale.get() {
+                Scale::Linear => POINTS,
+                Scale::Doublings => POINTS * 4,
+            };
+            planner.with_untracked(|p| curve(p.model().ok()?, &request, context?, points).ok())
         });
         let why = Memo::new(move |_| {
             let figure = planner.with(|p| p.state().view.figure);
@@ -117,6 +147,9 @@ impl Store {
             answer,
             shown,
             headline,
+            next,
+            lit,
+            scale,
             curve,
             table: RwSignal::new(None),
             fixes: RwSignal::new(Vec::new()),
@@ -129,6 +162,7 @@ impl Store {
         };
         store.keep_table();
         store.keep_fixes();
+        store.keep_next();
         store
     }
 
@@ -172,6 +206,31 @@ impl Store {
                         .planner
                         .with_untracked(|p| p.model().ok().map(|model| fixes(model, &request, plan)));
                     self.fixes.set(found.unwrap_or_default());
+                },
+                Duration::ZERO,
+            );
+        });
+    }
+
+    /// The next step is found by planning it, too; without a plan it is what is known. None depends on a context that fits, so that pulling it leaves it.
+    fn keep_next(self) {
+        let key = Memo::new(move |_| {
+            let request = self.request.get();
+            let fits = self.answer.with(|answer| answer.as_ref().ok().map(|plan| plan.fit.state));
+            let context = request.context.filter(|_| fits == Some(FitState::Barely));
+            (Request { context, ..request }, fits)
+        });
+        Effect::new(move |_| {
+            key.track();
+            self.next.set(None);
+            let (request, answer) = (self.request.get_untracked(), self.answer.get_untracked());
+            set_timeout(
+                move || {
+                    let found = self.planner.with_untracked(|p| match answer {
+                        Ok(plan) => next_step(p.model().ok()?, &request, &plan),
+                        Err(_) => weights_alone(p),
+                    });
+                    self.next.set(found);
                 },
                 Duration::ZERO,
             );

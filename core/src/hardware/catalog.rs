@@ -1,6 +1,6 @@
 //! The devices shipped with the program: found by id or alias, parsed once, on first use.
 
-use super::{Device, HardwareFile};
+use super::{Class, Device, HardwareFile};
 use crate::error::PlanError;
 use crate::order;
 use crate::read;
@@ -35,6 +35,36 @@ pub fn find(name: &str) -> Result<&'static Device, PlanError> {
     }
     let device = Device::from(shipped(entry.json).map_err(|e| e.within(entry.id))?);
     Ok(cell.get_or_init(|| device))
+}
+
+/// The graphics card with the least memory of those of the same maker that have more.
+#[must_use]
+pub fn larger_card(than: &str) -> Option<&'static Device> {
+    let now = find(than).ok()?;
+    let mut best: Option<&'static Device> = None;
+    let key = |device: &Device| (device.memory(), device.class() != now.class(), device.id().to_owned());
+    for device in all().filter_map(Result::ok) {
+        let is_larger = is_card(device)
+            && device.record().vendor == now.record().vendor
+            && device.memory() > now.memory();
+        if is_larger && best.is_none_or(|best| key(device) < key(best)) {
+            best = Some(device);
+        }
+    }
+    best
+}
+
+/// What is put into a machine, as the machine's own memory is not.
+const fn is_card(device: &Device) -> bool {
+    match device.class() {
+        Class::ConsumerGpu | Class::WorkstationGpu | Class::DatacenterGpu => true,
+        Class::UnifiedSoc
+        | Class::Accelerator
+        | Class::MobileNpu
+        | Class::HostMemory
+        | Class::Disk
+        | Class::Link => false,
+    }
 }
 
 /// Every catalogued device, by id.

@@ -96,6 +96,12 @@ fn named(field: Field, model: &ModelSpec, plan: Option<&Plan>) -> Vec<Stop> {
     found
 }
 
+/// The stop that a pointer means: within a fiftieth of it.
+#[must_use]
+pub fn near(stops: &[Stop], value: u64) -> Option<&Stop> {
+    stops.iter().find(|stop| stop.value.abs_diff(value) <= stop.value / 50)
+}
+
 /// The next stop above or below.
 #[must_use]
 pub fn next(stops: &[Stop], from: u64, up: bool) -> Option<&Stop> {

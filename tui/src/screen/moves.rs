@@ -1,7 +1,7 @@
 //! Numbers that move: a step of a key, a snap, a drag of a pointer, the largest that fits.
 
 use super::app::App;
-use kvplan_core::hardware::{Class, Device, catalog};
+use kvplan_core::hardware::catalog;
 use kvplan_core::planner::view::change;
 use kvplan_core::planner::{Action, Field, snap};
 use kvplan_core::unit::{Binary, Bytes};
@@ -41,9 +41,7 @@ impl App {
             let plan = self.answers.plan.as_ref().ok();
             self.planner.model().map(|model| snap::stops(Field::Context, model, plan)).unwrap_or_default()
         };
-        // Within a fiftieth of a stop the pointer means the stop.
-        let near = |stop: &&snap::Stop| stop.value.abs_diff(tokens) <= stop.value / 50;
-        let stop = stops.iter().filter(|_| snaps).find(near).cloned();
+        let stop = snaps.then(|| snap::near(&stops, tokens).cloned()).flatten();
         let stop = stop.unwrap_or(snap::Stop { value: tokens.max(256) / 256 * 256, name: String::new() });
         self.focus = Field::Context;
         self.move_to(&stop);
@@ -71,15 +69,7 @@ impl App {
         let mut devices = self.planner.state().request.hardware.clone();
         let own = devices.iter_mut().find(|entry| entry.memory_bytes.is_none());
         let found = own.and_then(|entry| {
-            let now = catalog::find(&entry.device).ok()?;
-            let more = |device: &&Device| {
-                device.record().vendor == now.record().vendor
-                    && is_card(device)
-                    && device.memory() > now.memory()
-            };
-            let next = catalog::all().filter_map(Result::ok).filter(more);
-            let next =
-                next.min_by_key(|device| (device.memory(), device.class() != now.class(), device.id()))?;
+            let next = catalog::larger_card(&entry.device)?;
             entry.device = next.id().to_owned();
             Some((next.name(), next.memory()?))
         });
@@ -106,18 +96,5 @@ impl App {
             let most = change::number(field, self.number(field), self.planner.state().view);
             self.say(format!("{} {most}: {why}", field.label()));
         }
-    }
-}
-
-/// What is put into a machine, as the machine's own memory is not.
-fn is_card(device: &Device) -> bool {
-    match device.class() {
-        Class::ConsumerGpu | Class::WorkstationGpu | Class::DatacenterGpu => true,
-        Class::UnifiedSoc
-        | Class::Accelerator
-        | Class::MobileNpu
-        | Class::HostMemory
-        | Class::Disk
-        | Class::Link => false,
     }
 }

@@ -1,7 +1,7 @@
 //! The drawing. Text is placed by its anchor and never measured: measuring costs a browser a layout.
 
 use super::frame::step;
-use super::{Chart, Frame, Ink};
+use super::{Chart, Frame, Ink, Scale};
 use kvplan_core::planner::view::curve::Curve;
 use kvplan_core::planner::view::text::{giga, grouped, short};
 use kvplan_core::planner::view::words;
@@ -48,6 +48,9 @@ pub fn draw<DB: DrawingBackend>(backend: DB, chart: &Chart, ink: &Ink) -> Drawn<
 
 /// The curve as far as the axis goes: what is above leaves the plot at its top.
 fn points(frame: &Frame, curve: &Curve) -> Vec<(i32, i32)> {
+    if frame.scale == Scale::Doublings {
+        return bent(frame, curve);
+    }
     let inside = curve.samples.iter().take_while(|sample| sample.bytes <= frame.high);
     let mut points: Vec<_> = inside.map(|sample| (frame.x(sample.tokens), frame.y(sample.bytes))).collect();
     if let Some([before, after]) = curve.samples.get(points.len().saturating_sub(1)..points.len() + 1) {
@@ -57,6 +60,14 @@ fn points(frame: &Frame, curve: &Curve) -> Vec<(i32, i32)> {
         points.push((frame.x(tokens), frame.top));
     }
     points
+}
+
+/// What is straight between two samples is not where doublings take as much room: followed pixel by pixel.
+fn bent(frame: &Frame, curve: &Curve) -> Vec<(i32, i32)> {
+    let columns = (frame.left..=frame.right).step_by(2);
+    let found = columns.filter_map(|x| Some((x, at(curve, frame.tokens_at(x).max(1))?)));
+    let inside = found.take_while(|(_, bytes)| *bytes <= frame.high);
+    inside.map(|(x, bytes)| (x, frame.y(bytes))).collect()
 }
 
 fn axes<DB: DrawingBackend>(area: &Area<DB>, frame: &Frame, chart: &Chart, ink: &Ink) -> Drawn<DB> {
@@ -76,14 +87,11 @@ fn axes<DB: DrawingBackend>(area: &Area<DB>, frame: &Frame, chart: &Chart, ink: 
         )?;
         bytes = bytes.saturating_add(rows);
     }
-    let columns = step(frame.longest, 1024, COLUMNS);
-    let mut tokens = 0;
-    while tokens <= frame.longest {
+    for tokens in frame.scale.labels(frame.longest, COLUMNS) {
         let x = frame.x(tokens);
         line(area, (x, frame.bottom), (x, frame.bottom + 3), ink.quiet.into())?;
-        let label = if tokens == 0 { "0".to_owned() } else { format!("{}k", grouped(tokens / 1024)) };
+        let label = if tokens < 1024 { grouped(tokens) } else { format!("{}k", grouped(tokens / 1024)) };
         text(area, &label, (x, frame.bottom + GAP), ink.quiet, HPos::Center, VPos::Top)?;
-        tokens = tokens.saturating_add(columns);
     }
     let unit: &'static str = match chart.view.units {
         kvplan_core::planner::Units::GiB => "GiB",
@@ -128,10 +136,13 @@ fn marks<DB: DrawingBackend>(area: &Area<DB>, frame: &Frame, chart: &Chart, ink:
     area.draw(&Circle::new((x, y), 5, ink.ground.filled()))?;
     area.draw(&Circle::new((x, y), 4, colour.filled()))?;
     let middle = frame.left + (frame.right - frame.left) / 2;
-    let (at, side) = if x > middle { (x - GAP - 4, HPos::Right) } else { (x + GAP + 4, HPos::Left) };
+    // The curve rises: above it on its left there is room, and below it on its right.
+    let is_right = x > middle;
+    let (at, side) = if is_right { (x - GAP - 4, HPos::Right) } else { (x + GAP + 4, HPos::Left) };
+    let (high, end) = if is_right { (y - GAP - 2, VPos::Bottom) } else { (y + GAP + 2, VPos::Top) };
     let beyond = if here > frame.high { " ↑" } else { "" };
     let label = format!("{} tokens{beyond}", grouped(chart.context));
-    text(area, &label, (at, y + GAP + 2), colour, side, VPos::Top)
+    text(area, &label, (at, high), colour, side, end)
 }
 
 /// Bytes at a length, between the samples.

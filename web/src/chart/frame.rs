@@ -1,5 +1,6 @@
 //! From tokens and bytes to pixels and back.
 
+use super::Scale;
 use kvplan_core::planner::view::curve::Curve;
 
 /// Room around the plot, in CSS pixels: labels of the vertical axis, the edge, the top, labels of the horizontal axis.
@@ -19,8 +20,10 @@ pub struct Frame {
     pub top: i32,
     /// See `left`.
     pub bottom: i32,
-    /// Tokens at the right edge; 0 at the left.
+    /// Tokens at the right edge; none at the left, or as few as the scale begins with.
     pub longest: u64,
+    /// How far apart they lie.
+    pub scale: Scale,
     /// Bytes at the bottom edge.
     pub low: u64,
     /// Bytes at the top edge.
@@ -30,7 +33,7 @@ pub struct Frame {
 impl Frame {
     /// The axes that hold every curve, on a drawing of `size` pixels.
     #[must_use]
-    pub fn new(size: (u32, u32), curves: &[&Curve]) -> Self {
+    pub fn new(size: (u32, u32), curves: &[&Curve], scale: Scale) -> Self {
         let pixels = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
         let longest = curves.iter().map(|curve| curve.longest).max().unwrap_or(1).max(1);
         let bytes = || curves.iter().flat_map(|curve| curve.samples.iter().map(|sample| sample.bytes));
@@ -49,6 +52,7 @@ impl Frame {
             top: TOP,
             bottom: (height - BOTTOM).max(TOP + 1),
             longest,
+            scale,
             low,
             high,
         }
@@ -57,7 +61,8 @@ impl Frame {
     /// The column of a number of tokens.
     #[must_use]
     pub fn x(&self, tokens: u64) -> i32 {
-        self.left + part(tokens, self.longest, self.right - self.left)
+        let (along, whole) = self.scale.along(tokens, self.longest);
+        self.left + part(along, whole, self.right - self.left)
     }
 
     /// The row of a number of bytes; what lies outside is drawn at the edge.
@@ -70,7 +75,8 @@ impl Frame {
     /// The tokens at a column.
     #[must_use]
     pub fn tokens_at(&self, x: i32) -> u64 {
-        whole(x - self.left, self.right - self.left, self.longest)
+        let (_, end) = self.scale.along(0, self.longest);
+        self.scale.tokens(whole(x - self.left, self.right - self.left, end)).min(self.longest)
     }
 
     /// The bytes at a row.

@@ -6,12 +6,14 @@ mod frame;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod hidpi;
 mod ink;
+mod scale;
 #[cfg(test)]
 mod tests;
 
 pub use draw::draw;
 pub use frame::Frame;
 pub use ink::Ink;
+pub use scale::Scale;
 
 use kvplan_core::planner::View;
 use kvplan_core::planner::view::curve::Curve;
@@ -32,6 +34,8 @@ pub struct Chart {
     pub most: Option<u64>,
     /// Units of the axis.
     pub view: View,
+    /// How far apart tokens lie.
+    pub scale: Scale,
 }
 
 impl Chart {
@@ -39,7 +43,7 @@ impl Chart {
     #[must_use]
     pub fn frame(&self, size: (u32, u32)) -> Frame {
         let others = self.pinned.iter().chain(&self.ghost);
-        Frame::new(size, &std::iter::once(&self.curve).chain(others).collect::<Vec<_>>())
+        Frame::new(size, &std::iter::once(&self.curve).chain(others).collect::<Vec<_>>(), self.scale)
     }
 
     /// The chart as an SVG document.

@@ -15,6 +15,7 @@ fn chart() -> Chart {
         context: 131_072,
         most: Some(229_376),
         view: View::default(),
+        scale: Scale::Linear,
     }
 }
 
@@ -29,6 +30,20 @@ fn a_pixel_is_the_tokens_that_are_drawn_there() {
     for bytes in [frame.low, 20 << 30, 30 << 30, frame.high] {
         let back = frame.bytes_at(frame.y(bytes));
         assert!(back.abs_diff(bytes) <= (frame.high - frame.low) / 200, "{bytes} comes back as {back}");
+    }
+}
+
+#[test]
+fn on_a_scale_of_doublings_a_pixel_is_what_is_drawn_there_too() {
+    let chart = Chart { scale: Scale::Doublings, ..chart() };
+    let frame = chart.frame((600, 300));
+    for tokens in [256, 1 << 10, 65_536, 131_072, 262_144] {
+        let back = frame.tokens_at(frame.x(tokens));
+        assert!(back.abs_diff(tokens) <= tokens / 50, "{tokens} comes back as {back}");
+    }
+    let svg = chart.svg((600, 300), &Ink::LIGHT).unwrap();
+    for words in ["256", "1k", "64k", "256k", "131,072 tokens"] {
+        assert!(svg.contains(&format!("\n{words}\n")), "{words}: {svg}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The machine: chips for common ones, every catalogued device in a list, memory beside it and what is held back.
 
 use super::number::number;
-use crate::first::{self, HOST, MACHINES};
+use crate::first::{self, HOST, MACHINES, is_host};
 use crate::store::Store;
 use kvplan_core::hardware::{Class, catalog};
 use kvplan_core::plan::HardwareEntry;
@@ -159,8 +159,4 @@ fn devices() -> Vec<String> {
         Class::HostMemory | Class::Disk | Class::Link => false,
     });
     all.map(|device| device.id().to_owned()).collect()
-}
-
-fn is_host(entry: &HardwareEntry) -> bool {
-    entry.device == HOST
 }

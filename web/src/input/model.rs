@@ -33,6 +33,10 @@ pub(crate) fn model(store: Store, inbox: Inbox) -> AnyView {
         })
     });
     let layers = move || {
+        // What is not understood has no layers, and those of the last model are not its own.
+        if store.answer.with(Result::is_err) && store.planner.with(|planner| planner.model().is_err()) {
+            return None;
+        }
         store.shown.with(|shown| {
             let legend = &shown.as_ref()?.layers.legend;
             Some(

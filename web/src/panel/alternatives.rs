@@ -3,7 +3,7 @@
 
 use crate::store::Store;
 use kvplan_core::planner::view::table::{Cell, Mark, Table};
-use kvplan_core::planner::{Action, Lens};
+use kvplan_core::planner::{Action, Lens, Part};
 use leptos::prelude::*;
 use strum::IntoEnumIterator as _;
 
@@ -36,6 +36,15 @@ pub(crate) fn alternatives(store: Store) -> AnyView {
 }
 
 fn grid(store: Store, table: Table) -> AnyView {
+    let by_weights = store.view.get_untracked().lens == Lens::Weights;
+    // What the selected figure is decided by lights up with it: the cache's type, the weights, the cell where they meet.
+    let here = table
+        .rows
+        .iter()
+        .enumerate()
+        .find_map(|(row, line)| Some((row, line.cells.iter().position(|cell| cell.current)?)));
+    let is_weights = move || by_weights && store.lit.get() == Some(Part::Weights);
+    let is_cache = move || store.lit.get().is_some_and(Part::is_cache);
     let quality = table.quality.map(|figures| {
         view! {
             <tr class="quiet">
@@ -54,18 +63,28 @@ fn grid(store: Store, table: Table) -> AnyView {
                 <thead>
                     <tr>
                         <th scope="col">{table.rows_are}</th>
-                        {table.columns.into_iter().map(|name| view! { <th scope="col" class="number">{name}</th> }).collect_view()}
+                        {table
+                            .columns
+                            .into_iter()
+                            .enumerate()
+                            .map(|(column, name)| {
+                                let is_here = here.is_some_and(|(_, at)| at == column);
+                                view! { <th scope="col" class="number" class:lit=move || is_here && is_cache()>{name}</th> }
+                            })
+                            .collect_view()}
                     </tr>
                 </thead>
                 <tbody>
                     {table
                         .rows
                         .into_iter()
-                        .map(|row| {
+                        .enumerate()
+                        .map(|(at, row)| {
+                            let is_here = here.is_some_and(|(row, _)| row == at);
                             view! {
                                 <tr>
-                                    <th scope="row">{row.label} " " <span class="quiet">{row.detail}</span></th>
-                                    {row.cells.into_iter().map(|cell| one(store, cell)).collect_view()}
+                                    <th scope="row" class:lit=move || is_here && is_weights()>{row.label} " " <span class="quiet">{row.detail}</span></th>
+                                    {row.cells.into_iter().map(|cell| one(store, cell, move || is_cache() || is_weights())).collect_view()}
                                 </tr>
                             }
                         })
@@ -79,7 +98,7 @@ fn grid(store: Store, table: Table) -> AnyView {
     .into_any()
 }
 
-fn one(store: Store, cell: Cell) -> AnyView {
+fn one(store: Store, cell: Cell, lit: impl Fn() -> bool + Send + 'static) -> AnyView {
     let (text, sign) = (cell.text, view! { <span class="sign">{cell.mark.sign()}</span> }.into_any());
     let why = cell.reason;
     let Some(request) = cell.request else {
@@ -98,6 +117,7 @@ fn one(store: Store, cell: Cell) -> AnyView {
             <button
                 type="button"
                 class="cell"
+                class:lit=move || cell.current && lit()
                 aria-current=cell.current.then_some("true")
                 title=why
                 on:pointerenter=move |_| look()

@@ -139,7 +139,7 @@ fn stretch(store: Store, segment: Segment, whole: Bytes) -> AnyView {
     view! {
         <span
             class=format!("part {}", segment.part)
-            class:lit=move || is_lit(store, figure)
+            class:lit=move || is_lit(store, segment.part)
             style:width=percent(segment.bytes, whole)
             title=segment.part.tip()
             aria-hidden="true"
@@ -187,7 +187,7 @@ fn label(store: Store, segment: Segment) -> AnyView {
                 class="entry"
                 data-part=segment.part.to_string()
                 data-bytes=segment.bytes.get()
-                aria-pressed=move || if is_lit(store, figure) { "true" } else { "false" }
+                aria-pressed=move || if is_lit(store, segment.part) { "true" } else { "false" }
                 title=format!("{} {}. {} B", segment.part.tip(), segment.part.grows(), grouped(segment.bytes.get()))
                 on:click=move |_| light(store, figure)
             >

@@ -1,13 +1,15 @@
 //! Bytes against context on a canvas, with the same figures as a table. Pulled with a pointer it sets the context, or, at
 //! the line of the device's capacity, how much is kept free.
 
-use crate::chart::{Chart, Ink, draw, hidpi};
+use crate::chart::{Chart, Ink, Scale, draw, hidpi};
+use crate::first::{self, is_host};
 use crate::store::Store;
 use crate::theme::Theme;
+use kvplan_core::hardware::catalog;
 use kvplan_core::planner::view::curve::curve as curve_of;
 use kvplan_core::planner::view::text::{bytes, grouped};
-use kvplan_core::planner::{Action, Field};
-use kvplan_core::unit::Bytes;
+use kvplan_core::planner::{Action, Field, snap};
+use kvplan_core::unit::{Binary, Bytes};
 use leptos::ev;
 use leptos::html::Canvas;
 use leptos::prelude::*;
@@ -49,7 +51,15 @@ pub(crate) fn chart(store: Store) -> Memo<Option<Chart>> {
         let (context, most) = store
             .answer
             .with(|answer| answer.as_ref().ok().map(|plan| (plan.context.get(), plan.fit.max_context)))?;
-        Some(Chart { curve, pinned: pinned.get(), ghost: ghost.get(), context, most, view: store.view.get() })
+        Some(Chart {
+            curve,
+            pinned: pinned.get(),
+            ghost: ghost.get(),
+            context,
+            most,
+            view: store.view.get(),
+            scale: store.scale.get(),
+        })
     })
 }
 
@@ -88,15 +98,30 @@ pub(crate) fn curve(
     let pull = move |event: &ev::PointerEvent, what: Pull| {
         let (Some(element), Some(chart)) = (canvas.get_untracked(), chart.get_untracked()) else { return };
         let Some(frame) = hidpi::size(&element).map(|size| chart.frame(size)) else { return };
-        let (field, to) = match what {
-            Pull::Context => (Field::Context, frame.tokens_at(event.offset_x())),
+        match what {
+            Pull::Context => {
+                let tokens = frame.tokens_at(event.offset_x());
+                let stop = (!event.alt_key()).then(|| stop(store, tokens)).flatten();
+                let (to, name) = stop.map_or((tokens, None), |stop| (stop.value, Some(stop.name)));
+                store.act(Action::Drag { field: Field::Context, to: Some(to) });
+                if let Some(name) = name {
+                    store.notice.set(Some(format!("{} tokens: {name}", grouped(to))));
+                }
+            }
             Pull::Capacity => {
                 let held = store.request.with_untracked(|request| request.reserve.keep_free_bytes);
                 let room = chart.curve.capacity.unwrap_or_default().saturating_add(held);
-                (Field::KeepFree, room.saturating_sub(frame.bytes_at(event.offset_y())))
+                let to = room.saturating_sub(frame.bytes_at(event.offset_y()));
+                // Beyond all of it there are larger cards: one for each pull.
+                if event.offset_y() < frame.y(room) - NEAR {
+                    pulled.set(None);
+                    store.act(Action::Settle);
+                    larger_card(store);
+                } else {
+                    store.act(Action::Drag { field: Field::KeepFree, to: Some(to) });
+                }
             }
-        };
-        store.act(Action::Drag { field, to: Some(to) });
+        }
     };
     let down = move |event: ev::PointerEvent| {
         let (Some(element), Some(chart)) = (canvas.get_untracked(), chart.get_untracked()) else { return };
@@ -118,6 +143,24 @@ pub(crate) fn curve(
         <section class="curve" aria-labelledby="curve-title" class:stale=move || store.answer.with(Result::is_err)>
             <h2 id="curve-title">
                 "Bytes against context"
+                <button
+                    type="button"
+                    class="small"
+                    title="Every doubling of the context takes as much room"
+                    aria-pressed=move || if store.scale.get() == Scale::Doublings { "true" } else { "false" }
+                    on:click=move |_| {
+                        store
+                            .scale
+                            .update(|scale| {
+                                *scale = match scale {
+                                    Scale::Linear => Scale::Doublings,
+                                    Scale::Doublings => Scale::Linear,
+                                };
+                            });
+                    }
+                >
+                    "log"
+                </button>
                 <button
                     type="button"
                     class="small"
@@ -145,6 +188,31 @@ pub(crate) fn curve(
         </section>
     }
     .into_any()
+}
+
+/// The value with a name that a pointer means.
+fn stop(store: Store, tokens: u64) -> Option<snap::Stop> {
+    let answer = store.answer.get_untracked();
+    store.planner.with_untracked(|planner| {
+        let stops = snap::stops(Field::Context, planner.model().ok()?, answer.as_deref().ok());
+        snap::near(&stops, tokens).cloned()
+    })
+}
+
+/// The next larger card of the same maker takes the place of the one that is set.
+fn larger_card(store: Store) {
+    let mut devices = store.request.with_untracked(|request| request.hardware.clone());
+    let own = devices.iter_mut().find(|entry| !is_host(entry));
+    let Some((entry, card)) =
+        own.and_then(|entry| catalog::larger_card(&entry.device).map(|card| (entry, card)))
+    else {
+        return store.notice.set(Some("There is no larger card of that maker.".to_owned()));
+    };
+    *entry = first::device(card.id(), entry.count);
+    store.act(Action::Devices(devices));
+    let size = card.memory().map(|memory| format!(", {}", Binary(memory))).unwrap_or_default();
+    let words = format!("{}{size}: pull again for a larger one; undo takes it back.", card.name());
+    store.notice.set(Some(words));
 }
 
 /// The chart's figures.

@@ -40,7 +40,13 @@ pub(crate) fn facts(store: Store) -> AnyView {
         })
     };
     let growth = move || {
-        store.shown.with(|shown| shown.as_ref().map(|shown| format!("{} B", shown.plan.kv.bytes_per_token)))
+        store.shown.with(|shown| {
+            let exact = shown.as_ref()?.plan.kv.bytes_per_token.to_string();
+            let (whole, part) =
+                exact.split_once('.').map_or((exact.as_str(), ""), |(whole, part)| (whole, part));
+            let point = if part.is_empty() { "" } else { "." };
+            Some(format!("{}{point}{part} B", grouped(whole.parse().ok()?)))
+        })
     };
     let exact = move || store.view.get().exact_bytes;
     view! {

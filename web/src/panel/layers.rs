@@ -1,12 +1,15 @@
 //! A letter a layer. Arrows walk it; the layer's part of memory is lit everywhere.
 
-use super::light;
+use super::{is_lit, light};
 use crate::store::Store;
 use kvplan_core::planner::view::layers::Legend;
 use kvplan_core::planner::view::text::bytes;
 use kvplan_core::planner::{Action, Figure};
 use leptos::ev;
 use leptos::prelude::*;
+
+/// Layers without a pattern stand in rounds of so many.
+const ROUND: usize = 8;
 
 /// The panel.
 pub(crate) fn layers(store: Store) -> AnyView {
@@ -56,18 +59,15 @@ pub(crate) fn layers(store: Store) -> AnyView {
             >
                 {move || {
                     let map = map.get()?;
-                    let cells = map.letters.iter().zip(0u64..).map(|(letter, layer)| {
+                    let cell = |letter: &char, layer: u64| {
                         let part = map.legend.iter().find(|kind| kind.letter == *letter).and_then(|kind| kind.part);
                         let class = part.map_or_else(|| "layer none".to_owned(), |part| format!("layer {part}"));
-                        let begins = map.period.is_some_and(|period| {
-                            u64::try_from(period).is_ok_and(|period| layer > 0 && layer % period == 0)
-                        });
                         view! {
                             <span
                                 id=format!("layer-{layer}")
                                 role="option"
                                 class=class
-                                class:begins=begins
+                                class:lit=move || part.is_some_and(|part| is_lit(store, part))
                                 aria-selected=move || if here() == Some(layer) { "true" } else { "false" }
                                 title=format!("layer {layer}")
                                 on:click=move |_| light(store, Figure::Layer(layer))
@@ -75,8 +75,14 @@ pub(crate) fn layers(store: Store) -> AnyView {
                                 {letter.to_string()}
                             </span>
                         }
+                    };
+                    // A line breaks between two rounds of the pattern.
+                    let rounds = map.letters.chunks(map.period.unwrap_or(ROUND)).scan(0u64, |first, round| {
+                        let cells: Vec<_> = round.iter().zip(*first..).map(|(letter, layer)| cell(letter, layer)).collect();
+                        *first = first.saturating_add(u64::try_from(round.len()).unwrap_or(0));
+                        Some(view! { <span class="round" role="presentation">{cells}</span> })
                     });
-                    Some(cells.collect_view())
+                    Some(rounds.collect_view())
                 }}
             </div>
             <p class="quiet" aria-live="polite">

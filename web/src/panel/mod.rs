@@ -27,14 +27,14 @@ pub(crate) use share::share;
 pub(crate) use why::why;
 
 use crate::store::Store;
-use kvplan_core::planner::{Action, Figure};
+use kvplan_core::planner::{Action, Figure, Part};
 
-/// Whether the figure is the one that is lit.
-fn is_lit(store: Store, figure: Figure) -> bool {
-    store.view.get().figure == figure
+/// Whether the figure that is selected belongs to this part of memory.
+fn is_lit(store: Store, part: Part) -> bool {
+    store.lit.get() == Some(part)
 }
 
-/// Lights a figure; the lit one again lights the whole cache.
+/// Selects a figure; the selected one again selects the whole cache.
 fn light(store: Store, figure: Figure) {
     let now = store.view.get_untracked().figure;
     store.act(Action::Select(if now == figure { Figure::Cache } else { figure }));

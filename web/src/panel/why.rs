@@ -39,7 +39,10 @@ pub(crate) fn why(store: Store) -> AnyView {
         move || store.shown.with(|shown| shown.as_ref().map_or(0, |shown| shown.plan.assumptions.len()));
     view! {
         <section class="why" aria-labelledby="why-title" class:stale=move || store.answer.with(Result::is_err)>
-            <h2 id="why-title">"Why " <span>{title}</span></h2>
+            <h2 id="why-title">
+                "Why " {move || store.lit.get().map(|part| view! { <span class=format!("key {part}") aria-hidden="true"></span> })}
+                " " <span>{title}</span>
+            </h2>
             <ul class="terms">{move || lines(0, FIRST)}</ul>
             <Show when={move || more() > 0}>
                 <details>

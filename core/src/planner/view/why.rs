@@ -61,7 +61,7 @@ pub fn why(model: &ModelSpec, plan: &Plan, figure: Figure) -> Why {
     let cached = Some(Bytes::new(lines.iter().fold(0u64, |sum, line| sum.saturating_add(line.value))));
     let (title, total) = match wanted {
         None => ("cache".to_owned(), Some(plan.kv.allocated_bytes)),
-        Some(part) => (part.label().to_owned(), cached.filter(|_| is_cache(part))),
+        Some(part) => (part.label().to_owned(), cached.filter(|_| part.is_cache())),
     };
     match wanted {
         None => {
@@ -83,13 +83,6 @@ fn stands_for(terms: &[Term], from: usize, stores: &[StoreShown]) -> bool {
         term.value == store.allocated_bytes.get() && term.label.ends_with(store.role.name())
     };
     terms.len() - from >= stores.len() && terms.iter().skip(from).zip(stores).all(of)
-}
-
-const fn is_cache(part: Part) -> bool {
-    match part {
-        Part::Full | Part::Window | Part::Compressed | Part::Indexer | Part::State | Part::Cross => true,
-        Part::Weights | Part::Compute | Part::InUse | Part::KeptFree => false,
-    }
 }
 
 /// A store's term has one part, its need; an engine's step is its own formula.

@@ -44,6 +44,15 @@ pub enum Grows {
 }
 
 impl Part {
+    /// Whether the cache is made of it.
+    #[must_use]
+    pub const fn is_cache(self) -> bool {
+        match self {
+            Self::Full | Self::Window | Self::Compressed | Self::Indexer | Self::State | Self::Cross => true,
+            Self::Weights | Self::Compute | Self::InUse | Self::KeptFree => false,
+        }
+    }
+
     /// The letter that stands for it where there is no colour.
     #[must_use]
     pub const fn letter(self) -> char {
