@@ -201,6 +201,15 @@ fn a_length_above_the_context_is_counted_as_the_context_and_said() {
     assert!(plan.assumptions.iter().any(|a| a.contains("typical_context 9,000")), "{:?}", plan.assumptions);
 }
 
+/// The windows of gemma-3 (52 of 62 layers) keep all of a short beginning, which every conversation has soon left behind: kept once it
+/// weighs 119 MB, and spares each of four 17 MB of the ten full layers.
+#[test]
+fn a_beginning_that_weighs_more_than_it_spares_is_given_up() {
+    let of = |shared| on_a_card("vllm", "gemma-3-27b", 51 << 30, 38_673, shared);
+    assert_eq!((of(208).conversations, of(208).shared_tokens), (Some(4), 0));
+    assert_eq!(of(20_000).shared_tokens, 20_000);
+}
+
 /// Engines with a pool, and models of every kind they take.
 fn pooled() -> impl Strategy<Value = (&'static str, &'static str)> {
     prop::sample::select(vec![
@@ -243,8 +252,7 @@ proptest! {
         let memory = gib << 30;
         let (none, some) = (on_a_card(engine, model, memory, context, 0), on_a_card(engine, model, memory, context, shared));
         prop_assert!(some.shared_tokens <= shared.min(context));
-        prop_assert!(some.conversations >= none.conversations || some.conversations == Some(0) || none.conversations <= Some(1),
-            "{some:?} {none:?}");
+        prop_assert!(some.conversations >= none.conversations, "{some:?} {none:?}");
         prop_assert!(some.bytes_each <= none.bytes_each);
         let held = some.conversations.unwrap();
         prop_assert!(held == 0 || u128::from(held) * u128::from(some.bytes_each.get()) <= u128::from(memory), "{some:?}");

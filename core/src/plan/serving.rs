@@ -107,11 +107,23 @@ pub(super) fn serve(
     };
     let (typical, p95) =
         (cut("typical_context", workload.typical_context), cut("p95_context", workload.p95_context));
-    let of = |context: u64| length(case, context, full, known, workload);
+    let mut given_up = false;
+    let mut of = |context: u64| -> Result<LengthShown, PlanError> {
+        let apart = length(case, context, full, known, workload, 0)?;
+        if workload.shared_prefix == 0 {
+            return Ok(apart);
+        }
+        let together = length(case, context, full, known, workload, workload.shared_prefix)?;
+        // What is kept once and read by none is given up where memory is short: a window's part of a beginning that all
+        // have left behind may weigh more than what they share of the full layers.
+        let is_worth_it = together.conversations >= apart.conversations;
+        given_up |= !is_worth_it;
+        Ok(if is_worth_it { together } else { apart })
+    };
     let shown = ServingShown {
         full: of(full)?,
-        typical: typical.map(of).transpose()?,
-        p95: p95.map(of).transpose()?,
+        typical: typical.map(&mut of).transpose()?,
+        p95: p95.map(&mut of).transpose()?,
         rule: case.engine().sharing().id,
         sessions: (workload.sessions > 0).then_some(workload.sessions),
         devices: u64::try_from(case.machine().devices.len()).unwrap_or(u64::MAX).max(1),
@@ -120,6 +132,11 @@ pub(super) fn serve(
         asked_to_share: workload.shared_prefix > 0,
         sharing: case.engine().sharing(),
     };
+    if given_up {
+        assumptions.push(Cow::Borrowed(
+            "a beginning that takes more memory kept once than it saves is given up: it is counted with each conversation",
+        ));
+    }
     if !known {
         assumptions.push(Cow::Borrowed(
             "neither hardware nor a pool of a size is given: how many conversations are held is not known",
@@ -151,10 +168,11 @@ fn length(
     full: u64,
     known: bool,
     workload: &Workload,
+    shared: u64,
 ) -> Result<LengthShown, PlanError> {
     // Where every sequence reserves the full length, a shorter one is held like a full one.
     let reserved = if case.engine().is_pooled() { context } else { full };
-    let asked = case.with_context(reserved).with_shared(workload.shared_prefix);
+    let asked = case.with_context(reserved).with_shared(shared);
     let (shared_tokens, shared_bytes, bytes_each) = shares(&asked)?;
     let most = if known { asked.max_sequences()? } else { None };
     let conversations = most.map(|(n, _)| n);
