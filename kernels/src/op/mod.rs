@@ -8,6 +8,7 @@ mod geometry;
 mod latent;
 mod link;
 mod movement;
+mod pack;
 mod rotate;
 mod rounds;
 mod segment;

@@ -1,5 +1,8 @@
 //! Decode and prefill attention against f64, within what WGSL's own error bounds allow.
 
+mod layouts;
+mod limits;
+
 use crate::common::{Random, fresh, gpu, upload, values};
 use kvplan_core::codec::Codec;
 use kvplan_kernels::cpu::{self, oracle};
@@ -220,108 +223,6 @@ fn sequences_of_one_two_and_three_tokens_are_attended_to() {
     }
 }
 
-/// Pages in any order and a ring that has gone round give the same as a contiguous cache.
-#[test]
-#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
-fn attention_finds_its_tokens_through_a_block_table_and_in_a_ring() {
-    for codec in [Codec::Bf16, Codec::Q8_0] {
-        let (page_size, length, ring) = (16, 147, 40);
-        let base = shape(4, 2, 64, 160);
-        let case = Case::new(codec, base, &[length]);
-        let token = Tensor { tokens: 1, heads: 2, head_dim: 64 };
-        let row_bytes: u32 = case.kernels.key.bytes(token).unwrap().try_into().unwrap();
-        let [k, v, lengths] = [&case.k, &case.v, &case.lengths].map(|words| upload(words));
-        let sinks = values(&case.sinks);
-        let table = upload(&[3, 9, 0, 7, 1, 8, 2, 6, 4, 5]);
-        let place = |rows: &Buffer, placement, slots: u32| {
-            let cache = fresh(u64::from(slots * row_bytes));
-            let mut token = 0;
-            // As decoding does it: some now, some later.
-            for count in [39, 40, 28, 40] {
-                let bytes = block_on(gpu().read(rows)).unwrap();
-                let from = (token * row_bytes) as usize;
-                let part = block_on(gpu().upload("rows", &bytes[from..from + (count * row_bytes) as usize]))
-                    .unwrap();
-                block_on(gpu().run(&[append(&part, &cache, placement, token, count, row_bytes).unwrap()]))
-                    .unwrap();
-                token += count;
-            }
-            cache
-        };
-
-        let placement = Placement::Paged { table: &table, page_size };
-        let (pk, pv) = (place(&k, placement, 160), place(&v, placement, 160));
-        let cache = Cache { placement, sinks: &sinks, ..Cache::new(&pk, &pv, &lengths) };
-        case.check("paged decode", &case.decode(cache));
-        let many = Case { shape: Shape { queries: 33, ..base }, q: Random::new(2).normals(33 * 256), ..case };
-        many.check("paged prefill", &many.prefill(cache));
-
-        let placement = Placement::Ring { slots: ring };
-        let (rk, rv) = (place(&k, placement, ring), place(&v, placement, ring));
-        let cache = Cache { placement, sinks: &sinks, ..Cache::new(&rk, &rv, &lengths) };
-        let mut one = Case { shape: Shape { window: 33, ..base }, q: Random::new(2).normals(256), ..many };
-        for sinks in [false, true] {
-            one.shape = Shape { window: 33, queries: 1, sinks, ..base };
-            one.q = Random::new(2).normals(256);
-            one.check("ring decode", &one.decode(cache));
-            one.shape.queries = 8;
-            one.q = Random::new(2).normals(8 * 256);
-            one.check("ring prefill", &one.prefill(cache));
-        }
-    }
-}
-
-/// K and V in one buffer: side by side per head, or in planes of pages that a block table names.
-#[test]
-#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
-fn attention_reads_slots_and_planes() {
-    let table = upload(&[3, 9, 0, 7, 1, 8, 2, 6, 4, 5]);
-    let paged = Placement::Paged { table: &table, page_size: 16 };
-    let pages = |heads_first, swizzled| Arrangement::Pages { tokens: 16, heads_first, swizzled };
-    let cases = [
-        (Codec::Int8PerTokenHead, Placement::Contiguous, Arrangement::Slots),
-        (Codec::Nvfp4, paged, Arrangement::Slots),
-        (Codec::Nvfp4, paged, pages(true, true)),
-        (Codec::Nvfp4, paged, pages(false, false)),
-    ];
-    for (codec, placement, arrangement) in cases {
-        let base = shape(4, 2, 64, 160);
-        let case = Case::new(codec, base, &[147]);
-        let tensor = Tensor { tokens: 160, heads: 2, head_dim: 64 };
-        let [key, value] = case.kernels.sides();
-        let bytes = key.bytes(tensor).unwrap() + value.bytes(tensor).unwrap();
-        let buffer = fresh(bytes);
-        let to = Destination { buffer: &buffer, placement, arrangement };
-        for (side, packed) in [(key, &case.k), (value, &case.v)] {
-            let src = upload(packed);
-            let launches = side.append(tensor, &src, 0, to).unwrap();
-            block_on(gpu().run(&launches)).unwrap();
-        }
-        let (lengths, sinks) = (upload(&case.lengths), values(&case.sinks));
-        let cache = Cache { placement, arrangement, sinks: &sinks, ..Cache::new(&buffer, &buffer, &lengths) };
-        case.check(&format!("decode over {arrangement:?}"), &case.decode(cache));
-        let many = Case { shape: Shape { queries: 33, ..base }, q: Random::new(2).normals(33 * 256), ..case };
-        many.check(&format!("prefill over {arrangement:?}"), &many.prefill(cache));
-    }
-}
-
-/// A scale per head of K and one for the tensor of V.
-#[test]
-#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
-fn attention_multiplies_by_the_scales_beside_the_cache() {
-    let scales = [0.5f32, 1.75, 0.3];
-    for codec in [Codec::Fp8E4m3, Codec::Nvfp4] {
-        let mut case = Case::new(codec, shape(4, 2, 64, 300), &[300]);
-        let heads = case.k_values.chunks_exact_mut(64).zip(scales[..2].iter().cycle());
-        heads.for_each(|(vector, scale)| vector.iter_mut().for_each(|x| *x *= scale));
-        case.v_values.iter_mut().for_each(|x| *x *= scales[2]);
-        let buffer = upload(&scales.map(f32::to_bits));
-        let (key, value) = (Span { first: 0, words: 2 }, Span { first: 2, words: 1 });
-        let beside = Beside { buffer: Some(&buffer), key, value };
-        case.check("scaled decode", &case.contiguous(|cache| case.decode(Cache { beside, ..cache })));
-    }
-}
-
 /// The twins walk as the shaders do; f64 says whether they walk right.
 #[test]
 fn the_twins_agree_with_f64() {
@@ -364,72 +265,4 @@ fn one_flipped_bit_in_a_value_is_caught() {
     let bit = 8 * (8 * 68 + 34 + 2 + 7) + 6;
     case.v[bit / 32] ^= 1 << (bit % 32);
     case.check("decode", &case.contiguous(|cache| case.decode(cache)));
-}
-
-/// As many tokens, in tiles of 32, as a driver that leaves long loops takes: one tile more is too much.
-fn longest(rounds: impl Fn(u32) -> u64) -> u32 {
-    let most = gpu().loop_rounds().unwrap_or(65_535);
-    (1..).map(|tiles| tiles * 32).find(|n| rounds(n + 32) > most).unwrap()
-}
-
-/// Fails unless a driver that leaves long loops is not given these launches. Others take them.
-fn left(launches: &[Dispatch<'_>]) {
-    let result = block_on(gpu().run(launches));
-    let Some(most) = gpu().loop_rounds() else { return result.map(|_| ()).unwrap() };
-    let error = result.unwrap_err().to_string();
-    assert!(error.contains(&format!("leaves them after {most}")), "{error}");
-}
-
-/// What `prefill_rounds` counts is what a driver that leaves long loops counts: one tile below its limit all is right.
-#[test]
-#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
-fn prefill_is_right_as_far_as_the_driver_lets_loops_run_and_refused_beyond() {
-    for (codec, head_dim, heads) in
-        [(Codec::F16, 64, (1, 1)), (Codec::F16, 128, (2, 1)), (Codec::Turboquant4bitNc, 128, (1, 1))]
-    {
-        let kernels = CodecKernels::of(codec).unwrap();
-        let of = |capacity| Shape { queries: 3, ..shape(heads.0, heads.1, head_dim, capacity) };
-        let tokens = longest(|tokens| of(tokens).prefill_rounds(kernels));
-        let case = Case::new(codec, of(tokens), &[tokens]);
-        case.check("prefill", &case.contiguous(|cache| case.prefill(cache)));
-        let case = Case::new(codec, of(tokens + 32), &[tokens + 32]);
-        case.contiguous(|cache| {
-            let (q, out) = (values(&case.q), case.out());
-            left(&[case.shape.prefill(kernels, &q, cache, &out).unwrap()]);
-        });
-    }
-}
-
-#[test]
-#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
-fn the_naive_form_is_right_as_far_as_the_driver_lets_loops_run_and_refused_beyond() {
-    let kernels = CodecKernels::of(Codec::F16).unwrap();
-    let of = |capacity| Shape { queries: 2, ..shape(1, 1, 64, capacity) };
-    let tokens = longest(|tokens| of(tokens).naive_rounds(kernels));
-    let case = Case::new(Codec::F16, of(tokens), &[tokens]);
-    case.check("naive", &case.contiguous(|cache| case.naive(cache)));
-    let case = Case::new(Codec::F16, of(tokens + 32), &[tokens + 32]);
-    case.contiguous(|cache| {
-        let (q, out, scores) = (values(&case.q), case.out(), fresh(case.shape.scores_bytes()));
-        left(&case.shape.naive(kernels, &q, cache, &scores, &out).unwrap());
-    });
-}
-
-/// Keys whose whole vector is read to find a record, under the shapes whose invocations find the most of them.
-#[test]
-#[cfg_attr(not(gpu_adapter), ignore = "no adapter")]
-fn decode_is_right_or_refused_where_every_record_takes_a_loop() {
-    let kernels = CodecKernels::of(Codec::Turboquant4bitNc).unwrap();
-    for (heads, kv_heads, head_dim) in [(1, 1, 512), (4, 4, 256), (4, 4, 512)] {
-        let shape = shape(heads, kv_heads, head_dim, 300);
-        let case = Case::new(Codec::Turboquant4bitNc, shape, &[300]);
-        if gpu().leaves(shape.decode_rounds(kernels)).is_none() {
-            case.check("decode", &case.contiguous(|cache| case.decode(cache)));
-            continue;
-        }
-        case.contiguous(|cache| {
-            let (q, out, parts) = (values(&case.q), case.out(), fresh(case.shape.parts_bytes()));
-            left(&case.shape.decode(kernels, &q, cache, &parts, &out).unwrap());
-        });
-    }
 }
