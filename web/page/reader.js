@@ -8,7 +8,7 @@ const load = async (catalogue) => {
   return module;
 };
 
-/** What asks the module what a text or a file is beside the model that is set, or for a plan's file (`ask`: "text", "file", "plan"). */
+/** What asks the module what a text or a file is beside the model that is set, or for a file about a request (`ask`: "text", "file", "plan", "describe", "report"). */
 export const readerWith = (catalogue) => {
   let loaded;
   return async (ask, given, set) => {

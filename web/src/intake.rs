@@ -44,10 +44,11 @@ pub(crate) async fn prepare(line: &str) {
     }
 }
 
-/// A request with its plan, as a file.
-pub(crate) async fn plan(request: &Request) -> Result<String, PlanError> {
+/// What a file about a request holds: its `plan`, or, where the model is not understood, what to `describe` of it or to
+/// `report`.
+pub(crate) async fn written(what: &str, request: &Request) -> Result<String, PlanError> {
     let request = json(serde_json::to_value(request))?;
-    asked("plan", &request, &JsValue::UNDEFINED).await
+    asked(what, &request, &JsValue::UNDEFINED).await
 }
 
 fn json(written: serde_json::Result<Value>) -> Result<JsValue, PlanError> {

@@ -3,9 +3,10 @@
 use crate::intake;
 use crate::store::{Store, said};
 use kvplan_core::error::PlanError;
-use kvplan_core::plan::{ModelRef, Request, WeightsRequest};
+use kvplan_core::plan::{ModelRef, Request, WeightsRequest, resolve_model};
 use kvplan_core::planner::view::text::grouped;
 use kvplan_core::planner::{Action, Field, link};
+use kvplan_core::unit::Bytes;
 use kvplan_web_intake::answer::{Command, Log, Taken};
 use leptos::ev;
 use leptos::prelude::*;
@@ -66,6 +67,17 @@ impl Inbox {
         let store = self.store;
         match taken {
             Taken::Model { model, weights } => {
+                if resolve_model(&model).is_err() {
+                    let opened = store
+                        .planner
+                        .try_update(|planner| planner.open_unread(model, weights.map(Bytes::new)));
+                    return match opened {
+                        Some(Err(error)) => said(&error),
+                        Some(Ok(_)) | None => {
+                            "Read, and not understood: undo brings back what was set.".to_owned()
+                        }
+                    };
+                }
                 let before = store.request.get_untracked();
                 let weights =
                     weights.map_or(before.weights.clone(), |bytes| Some(WeightsRequest::Bytes(bytes)));

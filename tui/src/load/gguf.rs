@@ -5,7 +5,7 @@ use super::{Loaded, about, unreadable};
 use kvplan_core::error::PlanError;
 use kvplan_core::plan::ModelRef;
 use kvplan_core::spec::ModelSpec;
-use kvplan_core::spec::gguf::{self, Array, Value};
+use kvplan_core::spec::gguf;
 use kvplan_core::unit::Bytes;
 use kvplan_core::weights::{TableUse, of_file};
 use std::borrow::Cow;
@@ -43,26 +43,8 @@ fn headers(path: &Path) -> Result<gguf::Header, PlanError> {
 /// The metadata as a request carries them, and what the tensors weigh.
 pub(super) fn unread(path: &Path) -> Option<(ModelRef, Option<Bytes>)> {
     let header = headers(path).ok()?;
-    let metadata = header.metadata.iter();
-    let map = metadata.filter_map(|(key, value)| Some((key.to_owned(), written(value)?))).collect();
     let bytes = Some(header.tensors.bytes()).filter(|bytes| *bytes > Bytes::ZERO);
-    Some((ModelRef::Gguf(map), bytes))
-}
-
-/// A value as JSON; nothing for one of which only the length was kept.
-fn written(value: &Value) -> Option<serde_json::Value> {
-    Some(match value {
-        Value::Unsigned(n) => (*n).into(),
-        Value::Signed(n) => (*n).into(),
-        Value::Float(n) => (*n).into(),
-        Value::Bool(is) => (*is).into(),
-        Value::Text(text) => text.as_str().into(),
-        Value::Array(Array::Unsigned(all)) => all.clone().into(),
-        Value::Array(Array::Signed(all)) => all.clone().into(),
-        Value::Array(Array::Float(all)) => all.clone().into(),
-        Value::Array(Array::Bool(all)) => all.clone().into(),
-        Value::LongText(_) | Value::Array(Array::Skipped { .. }) => return None,
-    })
+    Some((ModelRef::Gguf(header.metadata.to_json()), bytes))
 }
 
 fn header(path: &Path) -> Result<gguf::Header, PlanError> {

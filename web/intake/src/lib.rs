@@ -5,6 +5,7 @@
 //!   alone.
 //! - [`read`]: what a text or a file is.
 //! - [`write`](mod@write): what the page gives as a file.
+//! - [`written`]: a model described by hand.
 //! - `module`: what `web/page/main.js` calls, in a browser.
 
 pub mod answer;
@@ -14,3 +15,5 @@ pub mod module;
 pub mod read;
 #[cfg(feature = "read")]
 pub mod write;
+#[cfg(feature = "read")]
+pub mod written;

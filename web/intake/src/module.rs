@@ -53,6 +53,24 @@ pub fn plan(request: &str) -> Result<String, JsError> {
     Ok(write::plan(request)?)
 }
 
+/// The beginning of a spec for a request's model (as JSON), which is not understood.
+///
+/// # Errors
+/// A request that is none, a model that is understood.
+#[wasm_bindgen]
+pub fn describe(request: &str) -> Result<String, JsError> {
+    Ok(write::describe(request)?)
+}
+
+/// The report of such a model.
+///
+/// # Errors
+/// As [`describe`].
+#[wasm_bindgen]
+pub fn report(request: &str) -> Result<String, JsError> {
+    Ok(write::report(request)?)
+}
+
 fn model(set: &str) -> Result<ModelRef, JsError> {
     let value: Value = serde_json::from_str(set)?;
     Ok(kvplan_core::read::value("model", &value)?)

@@ -4,6 +4,7 @@
 use crate::answer::{
     Answer, Answered, Command, Flag, Log, Printed, Taken, foreign_models, foreign_models_of,
 };
+use crate::written;
 use kvplan_core::error::PlanError;
 use kvplan_core::launch::{self, Reading};
 use kvplan_core::plan::{ModelRef, Request};
@@ -47,6 +48,9 @@ pub fn text(text: &str, set: &ModelRef) -> Result<Taken, PlanError> {
     let trimmed = text.trim();
     if trimmed.starts_with('{') {
         return json::parse(trimmed.as_bytes()).map_err(PlanError::from).and_then(of_json);
+    }
+    if trimmed.contains("[[layers]]") {
+        return written::spec(trimmed).map(|model| Taken::Model { model, weights: None });
     }
     if let Some(line) = link_in(trimmed) {
         return link::read(line).map(|_| Taken::Link(line.to_owned()));
@@ -196,11 +200,11 @@ fn of_gguf(name: &str, mut prefix: Prefix<'_>) -> Step {
         }
     };
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let weights = Some(header.tensors.bytes().get()).filter(|bytes| *bytes > 0);
+    // One that is not understood is taken as it is: then the page says so, with the weights alone.
     let model = gguf::spec_file(&header.metadata).and_then(|record| spec(record, stem));
-    let weights = Some(header.tensors.bytes().get());
-    Step::Done(Box::new(
-        model.map(|model| Taken::Model { model, weights }).map_err(|error| named(name, error)),
-    ))
+    let model = model.unwrap_or_else(|_| ModelRef::Gguf(header.metadata.to_json()));
+    Step::Done(Box::new(Ok(Taken::Model { model, weights })))
 }
 
 /// A record as a model that a link can carry, named after its file where it does not name itself.

@@ -1,10 +1,13 @@
 //! Two lines of fixed height: does it fit, what binds, what next; and what the last action did.
 
-use crate::store::Store;
+use crate::store::{Store, said};
+use crate::{intake, save};
 use kvplan_core::planner::Action;
 use kvplan_core::planner::view::fixes::Fix;
 use kvplan_core::planner::view::headline::Word;
+use kvplan_core::planner::view::unknown::Way;
 use leptos::prelude::*;
+use strum::IntoEnumIterator as _;
 
 /// The headline.
 pub(crate) fn headline(store: Store) -> AnyView {
@@ -27,6 +30,10 @@ pub(crate) fn headline(store: Store) -> AnyView {
             <p class="next">
                 <span>{move || store.headline.with(|headline| headline.second.clone())}</span>
                 {move || store.fixes.get().into_iter().map(|fix| one(store, fix)).collect_view()}
+                {move || {
+                    let is_unknown = store.answer.with(Result::is_err) && store.planner.with(|p| p.model().is_err());
+                    is_unknown.then(|| Way::iter().map(|way| for_unknown(store, way)).collect_view())
+                }}
             </p>
             <p class="quiet last" aria-live="polite">
                 {move || {
@@ -42,6 +49,28 @@ pub(crate) fn headline(store: Store) -> AnyView {
         </section>
     }
     .into_any()
+}
+
+/// What can be done about a model that is not understood.
+fn for_unknown(store: Store, way: Way) -> AnyView {
+    let (what, name, then) = match way {
+        Way::Describe => ("describe", "model.toml", "fill it in with an editor, then drop it here"),
+        Way::Report => ("report", "report.txt", "nothing but this is in it; it goes nowhere by itself"),
+    };
+    let give = move || {
+        let request = store.request.get_untracked();
+        leptos::task::spawn_local(async move {
+            let said = match intake::written(what, &request).await {
+                Err(error) => said(&error),
+                Ok(text) => match save::text(name, "text/plain", &text) {
+                    Ok(()) => format!("{name} is saved: {then}."),
+                    Err(_) => format!("{name}: the browser refuses to save it."),
+                },
+            };
+            store.notice.set(Some(said));
+        });
+    };
+    view! { <button type="button" class="way" on:click=move |_| give()>{way.label()}</button> }.into_any()
 }
 
 /// A way out: looked at while it is pointed at or focused, taken with a press.

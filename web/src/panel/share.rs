@@ -27,7 +27,7 @@ pub(crate) fn share(
     let json = move || {
         let request = Request { explain: false, ..store.request.get_untracked() };
         leptos::task::spawn_local(async move {
-            match intake::plan(&request).await {
+            match intake::written("plan", &request).await {
                 Ok(text) => said(save::text("plan.json", "application/json", &text)),
                 Err(error) => store.notice.set(Some(sentence(&error))),
             }

@@ -83,6 +83,26 @@ impl PerLayer {
 }
 
 impl Metadata {
+    /// As a request carries it; without what is too long to be kept.
+    #[must_use]
+    pub fn to_json(&self) -> Map<String, serde_json::Value> {
+        let written = |value: &Value| {
+            Some(match value {
+                Value::Unsigned(n) => (*n).into(),
+                Value::Signed(n) => (*n).into(),
+                Value::Float(n) => (*n).into(),
+                Value::Bool(is) => (*is).into(),
+                Value::Text(text) => text.as_str().into(),
+                Value::Array(Array::Unsigned(all)) => all.clone().into(),
+                Value::Array(Array::Signed(all)) => all.clone().into(),
+                Value::Array(Array::Float(all)) => all.clone().into(),
+                Value::Array(Array::Bool(all)) => all.clone().into(),
+                Value::LongText(_) | Value::Array(Array::Skipped { .. }) => return None,
+            })
+        };
+        self.entries.iter().filter_map(|(key, value)| Some((key.clone(), written(value)?))).collect()
+    }
+
     /// Metadata given as a JSON object, as in a request's `{"gguf": {…}}`. Arrays follow the same rules as in a file:
     /// of strings, or longer than 4096, only the length is kept.
     ///
