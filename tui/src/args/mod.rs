@@ -1,14 +1,14 @@
-//! What can be typed: commands here, `scenario` what is asked, `machine` what a plan is held against, `kernels` what runs
+//! What can be typed: commands here, `question` a model with `scenario`, what is asked of it, and `machine`, what it is held against, `kernels` what runs
 //! codecs on their own, `value` how single values are read.
 
 mod kernels;
 mod machine;
+mod question;
 mod scenario;
 mod value;
 
 pub(crate) use kernels::{CodecArgs, Processor, RouteArg, ValidateArgs};
-pub(crate) use machine::MachineArgs;
-pub(crate) use scenario::ScenarioArgs;
+pub(crate) use question::QuestionArgs;
 pub(crate) use value::option_value;
 
 use clap::{Args, Parser, Subcommand};
@@ -70,12 +70,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// A catalogued id, or a config.json, .gguf or spec file
-    pub(crate) model: String,
     #[command(flatten)]
-    pub(crate) scenario: ScenarioArgs,
-    #[command(flatten)]
-    pub(crate) machine: MachineArgs,
+    pub(crate) asked: QuestionArgs,
     /// Plan for this engine alone; without it payload, llama.cpp and vllm are summed up
     #[arg(short, long, value_parser = engine_name)]
     pub(crate) engine: Option<EngineName>,
@@ -95,12 +91,8 @@ pub(crate) struct PlanArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FitArgs {
-    /// A catalogued id, or a config.json, .gguf or spec file
-    pub(crate) model: String,
     #[command(flatten)]
-    pub(crate) scenario: ScenarioArgs,
-    #[command(flatten)]
-    pub(crate) machine: MachineArgs,
+    pub(crate) asked: QuestionArgs,
     /// For this engine; the ideal one where absent
     #[arg(short, long, value_parser = engine_name)]
     pub(crate) engine: Option<EngineName>,
@@ -149,12 +141,8 @@ pub(crate) enum BatchFormat {
     after_help = "With --device the longest context is compared; every --device is a machine of its own."
 )]
 pub(crate) struct CompareArgs {
-    /// A catalogued id, or a config.json, .gguf or spec file
-    pub(crate) model: String,
     #[command(flatten)]
-    pub(crate) scenario: ScenarioArgs,
-    #[command(flatten)]
-    pub(crate) machine: MachineArgs,
+    pub(crate) asked: QuestionArgs,
     /// Engines, separated by commas
     #[arg(short, long, value_delimiter = ',', value_parser = engine_name, default_value = "payload,llama.cpp,vllm")]
     pub(crate) engines: Vec<EngineName>,
@@ -172,15 +160,11 @@ pub(crate) struct ExportArgs {
     /// exllamav3
     #[arg(value_parser = target)]
     pub(crate) target: Target,
-    /// A catalogued id, or a config.json, .gguf or spec file
-    pub(crate) model: String,
     #[command(flatten)]
-    pub(crate) scenario: ScenarioArgs,
+    pub(crate) asked: QuestionArgs,
     /// One of the engine's own options, as NAME=VALUE (`-o n_ubatch=256`); may be repeated
     #[arg(short = 'o', long = "option", value_name = "NAME=VALUE", value_parser = engine_option)]
     pub(crate) options: Vec<(String, Value)>,
-    #[command(flatten)]
-    pub(crate) machine: MachineArgs,
     /// Where the engine finds the weights: a file, a folder or a repository
     #[arg(long, value_name = "PATH")]
     pub(crate) file: Option<String>,

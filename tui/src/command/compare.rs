@@ -3,13 +3,12 @@
 use super::{print_json, print_text};
 use crate::Outcome;
 use crate::args::CompareArgs;
-use crate::load;
 use crate::show::{self, Align, Table, grouped, size, wrapped};
 use kvplan_core::engine::EngineName;
 use kvplan_core::error::{ErrorKind, PlanError};
 use kvplan_core::fit::{Unknown, largest};
 use kvplan_core::placement::{BoundBy, State};
-use kvplan_core::plan::{CacheRequest, EngineRequest, HardwareEntry, ModelRef, Plan, Request, plan_model};
+use kvplan_core::plan::{CacheRequest, EngineRequest, HardwareEntry, Plan, Request, plan_model};
 use kvplan_core::spec::ModelSpec;
 use serde::Serialize;
 use serde_json::Map;
@@ -56,14 +55,14 @@ struct Machine {
 
 /// Runs the command.
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
-    let model = match load::model(&args.model) {
+    let model = match args.asked.load() {
         Ok(model) => model,
         Err(error) => {
             show::refuse(&error);
             return Ok(Outcome::Refused);
         }
     };
-    let base = args.scenario.request(ModelRef::Id(args.model.clone()));
+    let base = args.asked.on_nothing();
     let machines = machines(args, &base);
     if let Err(error) = check(&model, &base, &machines) {
         show::refuse(&error);
@@ -92,12 +91,12 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
 /// Every `--device` is a machine of its own, with the same host memory and weights.
 fn machines(args: &CompareArgs, base: &Request) -> Vec<Machine> {
     let one = |device: &HardwareEntry| {
-        let mut machine = args.machine.clone();
+        let mut machine = args.asked.machine.clone();
         machine.devices = vec![device.clone()];
         let many = if device.count > 1 { format!("{} × ", device.count) } else { String::new() };
         Machine { name: format!("{many}{}", device.device), request: machine.add_to(base.clone()) }
     };
-    args.machine.devices.iter().map(one).collect()
+    args.asked.machine.devices.iter().map(one).collect()
 }
 
 /// What is wrong with the question itself is said once, not in every cell.
@@ -171,7 +170,7 @@ fn render(
     let mut notes = Notes::default();
     let mut out = String::new();
     let context =
-        args.scenario.context.map_or_else(String::new, |c| format!(", {} tokens", grouped(c.get())));
+        args.asked.scenario.context.map_or_else(String::new, |c| format!(", {} tokens", grouped(c.get())));
     let on_devices = machines.iter().any(|machine| !machine.name.is_empty());
     let what = if on_devices { "longest context" } else { "bytes reserved" };
     let _ = writeln!(out, "{}{context}: {what}", model.name());

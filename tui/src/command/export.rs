@@ -6,18 +6,19 @@ use crate::args::ExportArgs;
 use crate::load;
 use crate::show;
 use kvplan_core::launch::{Launch, export};
-use kvplan_core::plan::{EngineRequest, ModelRef};
+use kvplan_core::plan::EngineRequest;
 
 /// Runs the command.
 pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<Outcome> {
-    let launch = load::model(&args.model).and_then(|model| {
-        let mut request = args.machine.add_to(args.scenario.request(ModelRef::Id(args.model.clone())));
+    let launch = args.asked.load().and_then(|model| {
+        let mut request = args.asked.request();
         request.engine = Some(EngineRequest {
             name: args.target.engine(),
             version: None,
             options: args.options.iter().cloned().collect(),
         });
-        let file = args.file.as_deref().or_else(|| load::weights_file(&args.model, args.target.engine()));
+        let file =
+            args.file.as_deref().or_else(|| load::weights_file(&args.asked.model, args.target.engine()));
         export(args.target, &model, &request, file)
     });
     match launch {

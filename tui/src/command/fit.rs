@@ -3,13 +3,12 @@
 use super::{print_json, print_text};
 use crate::Outcome;
 use crate::args::FitArgs;
-use crate::load;
 use crate::show;
 use kvplan_core::engine::EngineName;
 use kvplan_core::error::PlanError;
 use kvplan_core::fit::{self, Choice, Largest, Unknown, choices, largest};
 use kvplan_core::launch::{Target, export};
-use kvplan_core::plan::{EngineRequest, ModelRef, Placement, Request, error_line};
+use kvplan_core::plan::{EngineRequest, Placement, Request, error_line};
 use kvplan_core::spec::ModelSpec;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -34,17 +33,16 @@ pub(crate) struct Report {
 
 /// Runs the command.
 pub(crate) fn run(args: &FitArgs) -> anyhow::Result<Outcome> {
-    let model = match load::model(&args.model) {
+    let model = match args.asked.load() {
         Ok(model) => model,
         Err(error) => return refused(args, &error),
     };
-    let mut request = args.scenario.request(ModelRef::Id(args.model.clone()));
+    let mut request = args.asked.request();
     request.engine = args.engine.map(|name| EngineRequest {
         name,
         version: None,
         options: args.options.iter().cloned().collect(),
     });
-    let request = args.machine.add_to(request);
     let report = match report(&model, &request, args.largest.unwrap_or_else(|| missing(&request))) {
         Ok(report) => report,
         Err(error) => return refused(args, &error),

@@ -9,7 +9,7 @@ use kvplan_core::engine::EngineName;
 use kvplan_core::error::PlanError;
 use kvplan_core::launch::{Target, export};
 use kvplan_core::placement::State;
-use kvplan_core::plan::{EngineRequest, ModelRef, Plan, Request, error_line, plan_model};
+use kvplan_core::plan::{EngineRequest, Plan, Request, error_line, plan_model};
 use kvplan_core::spec::ModelSpec;
 use serde_json::Map;
 
@@ -18,14 +18,13 @@ const SUMMARY: [EngineName; 3] = [EngineName::Payload, EngineName::LlamaCpp, Eng
 
 /// Runs the command.
 pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
-    let model = match load::model(&args.model) {
+    let model = match args.asked.load() {
         Ok(model) => model,
         Err(error) => return refused(args, &error),
     };
-    let mut request = args.scenario.request(ModelRef::Id(args.model.clone()));
+    let mut request = args.asked.request();
     request.explain = args.explain;
     request.engine = args.engine_request();
-    let request = args.machine.add_to(request);
     if request.engine.is_none() && !args.json {
         return summary(args, &model, &request);
     }
@@ -51,7 +50,7 @@ fn outcome(plan: &Plan) -> Outcome {
 fn launch_of(args: &PlanArgs, model: &ModelSpec, request: &Request) -> String {
     let target = args.engine.and_then(|engine| engine.as_str().parse().ok());
     let launch = target.and_then(|target: Target| {
-        export(target, model, request, load::weights_file(&args.model, target.engine())).ok()
+        export(target, model, request, load::weights_file(&args.asked.model, target.engine())).ok()
     });
     launch.map_or_else(String::new, |launch| show::plan::run(&launch.lines(76)))
 }
