@@ -10,7 +10,7 @@ use super::theme::Theme;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use kvplan_core::cache::Knob;
 use kvplan_core::engine::EngineName;
-use kvplan_core::plan::HardwareEntry;
+use kvplan_core::plan::{HardwareEntry, ModelRef};
 use kvplan_core::planner::{Action, Effect, Field, Planner, State, Tab, Units, link};
 
 /// What has to be done outside: the loop does it.
@@ -151,9 +151,22 @@ impl App {
         if bytes > 0 && self.planner.state().request.reserve.in_use_bytes == 0 {
             let said = self.said.take();
             self.in_use = Some(bytes);
-            self.act(Action::Set { field: Field::InUse, to: Some(bytes) });
+            let action = self.beside(bytes);
+            self.act(action);
             self.said = said;
         }
+    }
+
+    /// What makes room for what other programs hold: the first open anew where nobody has changed it.
+    fn beside(&self, bytes: u64) -> Action {
+        let untouched = self.planner.steps() == (0, 0);
+        if let (true, Some((hardware, _)), ModelRef::Id(id)) =
+            (untouched, &self.machine, &self.planner.state().request.model)
+        {
+            let opened = super::first::request(hardware.clone(), Some(id.as_str()), bytes);
+            return Action::Adopt(Box::new(opened));
+        }
+        Action::Set { field: Field::InUse, to: Some(bytes) }
     }
 
     /// A key.

@@ -30,7 +30,7 @@ impl Bench {
             bandwidth_bytes_per_s: None,
         };
         let theme = Theme::default().with(Some(Palette::Dark), Some(false));
-        let app = App::new(State::of(first::request(vec![entry], None)), theme, Bindings::default());
+        let app = App::new(State::of(first::request(vec![entry], None, 0)), theme, Bindings::default());
         Self { app, screen: Buffer::empty(Rect::new(0, 0, width, height)), context: 65_536 }
     }
 

@@ -2,8 +2,11 @@
 
 use crate::detect::{Depth, detect};
 use kvplan_core::engine::EngineName;
+use kvplan_core::fit::{self, Unknown};
 use kvplan_core::hardware::{Class, catalog};
-use kvplan_core::plan::{EngineRequest, HardwareEntry, ModelRef, Request, WeightsRequest, plan};
+use kvplan_core::plan::{
+    EngineRequest, HardwareEntry, ModelRef, Request, WeightsRequest, plan, resolve_model,
+};
 use kvplan_core::planner::view::table::formats;
 use kvplan_core::planner::{Lens, State};
 
@@ -39,12 +42,9 @@ pub(crate) fn first(last: Option<&str>) -> First {
     } else {
         (found.hardware(), DETECTED, "the machine is the detected one; m chooses a model, ? shows all keys")
     };
-    let mut asked = request(hardware, last);
-    if machine == DETECTED {
-        // Drivers count what draws this very screen.
-        asked.reserve.in_use_bytes = found.in_use();
-    }
-    let mut state = State::of(asked);
+    // Drivers count what draws this very screen.
+    let in_use = if machine == DETECTED { found.in_use() } else { 0 };
+    let mut state = State::of(request(hardware, last, in_use));
     // Who serves chooses devices.
     if state.request.engine.as_ref().is_some_and(|engine| engine.name == EngineName::Vllm) {
         state.view.lens = Lens::Devices;
@@ -56,8 +56,9 @@ fn entry(device: &str, count: u64, memory_bytes: Option<u64>) -> HardwareEntry {
     HardwareEntry { device: device.to_owned(), count, memory_bytes, bandwidth_bytes_per_s: None }
 }
 
-/// The model that was used last or one of the machine's size, the largest weights that leave room, and a context that fits.
-pub(crate) fn request(hardware: Vec<HardwareEntry>, last: Option<&str>) -> Request {
+/// The model that was used last or one of the machine's size, the largest weights that leave room, and a context that fits
+/// whatever is estimated, beside what other programs hold.
+pub(crate) fn request(hardware: Vec<HardwareEntry>, last: Option<&str>, in_use: u64) -> Request {
     let device = hardware.iter().find_map(|entry| Some((catalog::find(&entry.device).ok()?, entry.count)));
     let memory =
         device.and_then(|(device, count)| device.usable()?.bytes.get().checked_mul(count)).unwrap_or(0);
@@ -74,6 +75,7 @@ pub(crate) fn request(hardware: Vec<HardwareEntry>, last: Option<&str>) -> Reque
     let mut asked = Request::of(ModelRef::Id(last.unwrap_or(model).to_owned()));
     asked.engine = Some(EngineRequest::default_of(engine));
     asked.context = Some(CONTEXT);
+    asked.reserve.in_use_bytes = in_use;
     if serves {
         asked.placement.tp = device.map_or(1, |(_, count)| count);
     }
@@ -95,13 +97,20 @@ pub(crate) fn request(hardware: Vec<HardwareEntry>, last: Option<&str>) -> Reque
     let wanted = wanted.or(last_resort);
     // A model that nothing is known to fit with, or whose weights nothing is known of, is no first view.
     if wanted.is_none() && last.is_some_and(|last| last != model) {
-        return request(asked.hardware, None);
+        return request(asked.hardware, None, in_use);
     }
     if let Some((format, most)) = wanted {
         asked.weights = Some(WeightsRequest::Format(format.to_owned()));
-        asked.context = Some(CONTEXT.min(most / 1024 * 1024));
+        let safe = safe_context(&asked).unwrap_or(most).max(1024);
+        asked.context = Some(CONTEXT.min(safe / 1024 * 1024));
     }
     asked
+}
+
+/// The longest context that fits whatever is estimated.
+fn safe_context(asked: &Request) -> Option<u64> {
+    let model = resolve_model(&asked.model).ok()?;
+    fit::largest(asked, &model, Unknown::Context).ok()?.found()?.safe
 }
 
 #[cfg(test)]
@@ -118,7 +127,7 @@ mod tests {
     #[case::least_large("rtx-4090", 1, "qwen3.6-27b")]
     #[case::rack("h200-sxm-141gb", 8, "deepseek-v4-flash")]
     fn a_first_open_fits_the_machine(#[case] device: &str, #[case] count: u64, #[case] model: &str) {
-        let asked = request(vec![entry(device, count, None)], None);
+        let asked = request(vec![entry(device, count, None)], None, 0);
         assert_eq!(asked.model, ModelRef::Id(model.to_owned()));
         let plan = plan(&asked).unwrap();
         assert!(matches!(plan.fit.state, Fit::Fits | Fit::Barely), "{:?}", plan.fit);
@@ -129,11 +138,14 @@ mod tests {
     /// 27B model are less than the 8 GiB that 128k tokens take.
     #[test]
     fn a_first_open_takes_the_largest_weights_that_leave_room_and_the_capacity_is_in_view() {
-        let asked = request(vec![entry("rtx-5090", 1, None)], None);
-        assert_eq!(asked.weights, Some(WeightsRequest::Format("Q8_0".to_owned())));
-        let (context, fit) = (asked.context.unwrap(), plan(&asked).unwrap().fit);
-        assert!((LEAST..CONTEXT).contains(&context), "{context}");
-        assert_eq!(fit.bound_by, Some(kvplan_core::placement::BoundBy::Memory));
-        assert!(fit.max_context.unwrap() - context < 1024, "{fit:?}");
+        for in_use in [0, 3 * GIB] {
+            let asked = request(vec![entry("rtx-5090", 1, None)], None, in_use);
+            assert_eq!(asked.weights, Some(WeightsRequest::Format("Q8_0".to_owned())));
+            let (context, fit) = (asked.context.unwrap(), plan(&asked).unwrap().fit);
+            assert_eq!(fit.state, Fit::Fits, "{fit:?}");
+            assert!((LEAST..CONTEXT).contains(&context), "{context}");
+            assert_eq!(fit.bound_by, Some(kvplan_core::placement::BoundBy::Memory));
+            assert!(fit.max_context.unwrap() - context < 8192, "{fit:?}");
+        }
     }
 }

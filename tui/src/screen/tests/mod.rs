@@ -12,7 +12,7 @@ use super::theme::{Palette, Theme};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use kvplan_core::plan::{HardwareEntry, Request};
 use kvplan_core::planner::view::headline::Word;
-use kvplan_core::planner::{Action, Figure, Lens, State, Tab, link};
+use kvplan_core::planner::{Action, Field, Figure, Lens, State, Tab, link};
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -143,6 +143,23 @@ fn a_line_feed_is_enter_and_no_letter() {
     app.key(KeyEvent::new(KeyCode::Char('b'), KeyModifiers::CONTROL));
     app.key(KeyEvent::new(KeyCode::Char('j'), KeyModifiers::CONTROL));
     assert_eq!(app.planner.state().request.context, Some(98_304));
+}
+
+#[test]
+fn what_other_programs_hold_is_found_later_and_the_first_open_still_fits() {
+    let cards = vec![serde_json::from_value(json!({ "device": "rtx-5090" })).unwrap()];
+    let opened = super::first::request(cards.clone(), None, 0);
+    let mut app = App::new(State::of(opened), Theme::of(Palette::None, false), Bindings::default());
+    app.machine = Some((cards, "detected"));
+    app.found_in_use(2 << 30);
+    let request = app.planner.state().request.clone();
+    assert_eq!(request.reserve.in_use_bytes, 2 << 30);
+    assert_eq!(app.answers.headline.word, Word::Fits, "{:?}", app.answers.headline);
+    // What a person has set stays.
+    press(&mut app, "c200k<Enter>");
+    app.planner.update(Action::Set { field: Field::InUse, to: None }).unwrap();
+    app.found_in_use(1 << 30);
+    assert_eq!(app.planner.state().request.context, Some(204_800));
 }
 
 #[test]
