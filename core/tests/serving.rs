@@ -97,6 +97,47 @@ fn conversations_that_only_generate_keep_no_prompt_in_flight() {
 }
 
 #[test]
+fn a_tier_behind_the_cache_keeps_whole_objects_of_whoever_keeps_it() {
+    let tiers = |request: &Value| serving(request).tiers;
+    // vLLM: blocks of both ranks, 2,359,296 B in all (Qwen3-8B); 32,768 tokens find 2,047 of them again.
+    let mut vllm = json!({
+        "model": "qwen3-8b", "context": 32_768, "engine": { "name": "vllm" }, "placement": { "tp": 2 },
+        "workload": { "host_tier_bytes": 256u64 << 30, "disk_tier_bytes": 1_000_000_000_000u64 }
+    });
+    let found = tiers(&vllm);
+    let rules: Vec<(&str, &str)> = found.iter().map(|tier| (tier.name, tier.rule)).collect();
+    assert_eq!(
+        rules,
+        [("host", "vllm/kv-offloading"), ("host", "lmcache/chunks"), ("disk", "lmcache/chunks")]
+    );
+    let blocks = (256u64 << 30) / 2_359_296;
+    assert_eq!(
+        (found[0].objects, found[0].objects_each, found[0].conversations),
+        (blocks, 2047, blocks / 2047)
+    );
+    // LMCache: 256 tokens of 36 layers × 8 heads × 128 × (K and V) × 2 B on two ranks, aligned already.
+    let chunk = 256 * 36 * 8 * 128 * 2 * 2;
+    assert_eq!((found[1].object_bytes.get(), found[1].objects_each), (chunk, 128));
+    assert_eq!(found[2].conversations, 1_000_000_000_000 / chunk / 128);
+    // Of a window only what reaches back from the end is looked for again: gpt-oss-20b has two groups of 12 layers.
+    vllm["model"] = json!("gpt-oss-20b");
+    let found = tiers(&vllm);
+    assert_eq!((found.len(), found[0].objects_each), (1, 2047 + 8));
+    // SGLang counts tokens: 131,072 B each (Llama-3.1-8B).
+    let sglang = json!({
+        "model": "llama-3.1-8b", "context": 8192, "engine": { "name": "sglang" },
+        "workload": { "host_tier_bytes": 100_000_000_000u64 }
+    });
+    let found = tiers(&sglang);
+    assert_eq!((found[0].objects, found[0].object_bytes.get()), (100_000_000_000 / 131_072, 131_072));
+    // llama.cpp keeps states of whole prompts, which are not modelled.
+    let llama = json!({ "model": "llama-3.1-8b", "context": 8192, "engine": { "name": "llama.cpp" },
+                        "workload": { "host_tier_bytes": 1 } });
+    let error = plan(&Request::from_value(&llama).unwrap()).unwrap_err();
+    assert_eq!((<&str>::from(error.kind), error.field.as_str()), ("unsupported", "workload.host_tier_bytes"));
+}
+
+#[test]
 fn a_state_is_each_conversations_own_and_one_more_stays_at_the_end_of_the_beginning() {
     let request = |shared: u64| {
         json!({

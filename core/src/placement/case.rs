@@ -103,6 +103,12 @@ impl<'a> Case<'a> {
         &self.engine
     }
 
+    /// The model, whole.
+    #[cfg(feature = "tiers")]
+    pub(crate) const fn model(&self) -> &ModelSpec {
+        self.model
+    }
+
     /// The machine.
     #[must_use]
     pub const fn machine(&self) -> &Machine {

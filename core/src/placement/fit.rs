@@ -146,21 +146,6 @@ impl Case<'_> {
         usable.checked_sub(signed(bill.at(place)?.get())?).map(Some).ok_or(Overflow)
     }
 
-    /// What the tightest rank leaves for its cache, whatever it holds of it; `None` where no memory was described.
-    ///
-    /// # Errors
-    /// [`Overflow`] past 64 bits.
-    pub(crate) fn left_for_cache(&self, bill: &Bill) -> Result<Option<Bytes>, Overflow> {
-        let mut least: Option<u64> = None;
-        for (place, kv) in bill.kv.iter().enumerate().filter(|(_, kv)| **kv > Bytes::ZERO) {
-            let Some(spare) = self.spare_at(bill, place)? else { continue };
-            let left = spare.checked_add(signed(kv.get())?).ok_or(Overflow)?;
-            let left = u64::try_from(left).unwrap_or(0);
-            least = Some(least.map_or(left, |least| least.min(left)));
-        }
-        Ok(least.map(Bytes::new))
-    }
-
     /// The name of a place.
     #[must_use]
     pub fn place_name(&self, place: usize) -> String {

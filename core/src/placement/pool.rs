@@ -23,6 +23,9 @@ pub struct PoolShown {
     /// Requests of the full length, as vLLM prints them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrency: Option<f64>,
+    /// All that the engine prints of it; not part of the JSON.
+    #[serde(skip)]
+    pub report: Report,
 }
 
 impl Case<'_> {
@@ -56,7 +59,8 @@ impl Case<'_> {
         }
         let Some((left, doubt)) = tightest else { return Ok(None) };
         let bytes = u64::try_from(left).unwrap_or(0);
-        let (tokens, max_concurrency) = self.printed(bytes)?;
+        let (tokens, report) = self.printed(bytes)?;
+        let max_concurrency = if let Report::Vllm(report) = &report { report.max_concurrency } else { None };
         Ok(Some(PoolShown {
             bytes: Bytes::new(bytes),
             doubt_bytes: doubt,
@@ -64,36 +68,39 @@ impl Case<'_> {
             tokens_low: self.printed(bytes.saturating_sub(doubt.get()))?.0,
             tokens_high: self.printed(bytes.saturating_add(doubt.get()))?.0,
             max_concurrency,
+            report,
         }))
     }
 
-    /// Tokens and concurrency that the engine prints of a pool of so many bytes; none where it does not start.
-    fn printed(&self, bytes: u64) -> Result<(u64, Option<f64>), PlanError> {
+    /// Tokens of a pool of so many bytes, and what the engine prints of it; nothing where it does not start.
+    fn printed(&self, bytes: u64) -> Result<(u64, Report), PlanError> {
         let mut other = self.clone();
-        match &mut other.engine {
-            Engine::Vllm(options) => options.kv_cache_memory_bytes = Some(bytes),
-            Engine::Sglang(options) => options.kv_memory_bytes = Some(bytes),
-            Engine::TensorRtLlm(options) => {
-                options.free_memory_bytes = Some(bytes);
-                options.free_gpu_memory_fraction = 1.0;
-            }
-            Engine::Payload
-            | Engine::LlamaCpp(_)
-            | Engine::Transformers(_)
-            | Engine::Mlx(_)
-            | Engine::ExllamaV3(_) => {}
+        if !other.engine.set_pool(Some(Bytes::new(bytes))) {
+            return Ok((0, Report::None));
         }
         match other.reserve() {
-            Ok(reservation) => Ok(match &reservation.report {
-                Report::Vllm(report) => (report.kv_cache_tokens.unwrap_or(0), report.max_concurrency),
-                Report::Sglang(report) => (report.max_total_num_tokens, None),
-                Report::TensorRtLlm(report) => {
-                    let Engine::TensorRtLlm(options) = &other.engine else { return Ok((0, None)) };
-                    (report.blocks_in_primary_pool.saturating_mul(options.tokens_per_block), None)
-                }
-                Report::LlamaCpp(_) | Report::None => (0, None),
-            }),
-            Err(error) if error.kind == ErrorKind::EngineRefuses => Ok((0, None)),
+            Ok(reservation) => {
+                let tokens = match &reservation.report {
+                    Report::Vllm(report) => report.kv_cache_tokens.unwrap_or(0),
+                    Report::Sglang(report) => report.max_total_num_tokens,
+                    Report::TensorRtLlm(report) => {
+                        let per_block = match &other.engine {
+                            Engine::TensorRtLlm(options) => options.tokens_per_block,
+                            Engine::Payload
+                            | Engine::LlamaCpp(_)
+                            | Engine::Vllm(_)
+                            | Engine::Transformers(_)
+                            | Engine::Mlx(_)
+                            | Engine::ExllamaV3(_)
+                            | Engine::Sglang(_) => 0,
+                        };
+                        report.blocks_in_primary_pool.saturating_mul(per_block)
+                    }
+                    Report::LlamaCpp(_) | Report::None => 0,
+                };
+                Ok((tokens, reservation.report))
+            }
+            Err(error) if error.kind == ErrorKind::EngineRefuses => Ok((0, Report::None)),
             Err(error) => Err(error),
         }
     }

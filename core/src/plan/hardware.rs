@@ -86,6 +86,12 @@ pub struct Workload {
     /// Sequences to be held at once, by as many copies of the placement as that takes.
     #[serde(skip_serializing_if = "is_none")]
     pub sessions: u64,
+    /// Bytes of a tier behind the cache in host memory, all ranks together.
+    #[serde(skip_serializing_if = "is_none")]
+    pub host_tier_bytes: u64,
+    /// Bytes of a tier behind the cache on disks, all ranks together.
+    #[serde(skip_serializing_if = "is_none")]
+    pub disk_tier_bytes: u64,
 }
 
 fn is_none(n: &u64) -> bool {

@@ -14,6 +14,9 @@ mod placed;
 mod request;
 mod serving;
 mod speed;
+#[cfg(feature = "tiers")]
+mod tiers;
+mod twice;
 mod weights;
 
 pub use answer::{ComputeShown, EngineShown, Kv, ModelShown, Plan, StoreShown};
@@ -26,6 +29,9 @@ pub use request::{CacheRequest, EngineRequest, ModelRef, Projections, Request, W
 pub use serving::{LengthShown, ServingShown};
 pub(crate) use speed::decode_rate;
 pub use speed::{RateRange, SpeedShown};
+#[cfg(feature = "tiers")]
+pub use tiers::TierShown;
+pub(crate) use twice::refuse as refuse_twice;
 pub use weights::{WeightsRequest, WeightsShown};
 
 use crate::error::PlanError;
@@ -104,7 +110,7 @@ fn answer(model: &ModelSpec, request: &Request, detail: Detail, memo: &mut Memo)
         },
     };
     let served = match detail.max_context || request.workload != Workload::default() {
-        true => serving::serve(&case, &reservation, &request.workload)?,
+        true => serving::serve(&case, &reservation, placed.pool.as_ref(), &request.workload)?,
         false => None,
     };
     let mut plan = Plan::compose(model, case.engine(), case.scenario(), reservation, request)?;

@@ -318,6 +318,10 @@ impl Projections {
     }
 }
 
+fn id_of(text: &[u8]) -> Option<Value> {
+    serde_json::from_slice::<Value>(text).ok()?.get("id").cloned()
+}
+
 impl Request {
     /// A request for a catalogued model on the ideal engine, to be filled in.
     #[must_use]
@@ -347,6 +351,7 @@ impl Request {
     /// # Errors
     /// The request's `id`, where one could still be read, and the error.
     pub fn parse(text: &[u8]) -> Result<Self, (Option<Value>, PlanError)> {
+        super::twice::refuse(text).map_err(|error| (id_of(text), error))?;
         // The common case in one pass; a request that fails is read again to say where, and because a publisher's
         // config inside it may hold the bare `Infinity` that Python writes.
         if let Ok(Object(request)) = serde_json::from_slice(text) {

@@ -5,10 +5,10 @@
 //! until one number is held and the next is not.
 
 use super::hardware::Workload;
-use crate::engine::{Engine, Report, Reservation};
-use crate::error::PlanError;
+use crate::engine::{Engine, Reservation};
+use crate::error::{ErrorKind, PlanError};
 use crate::explain::{Basis, Rule, Term};
-use crate::placement::{BoundBy, Case};
+use crate::placement::{BoundBy, Case, PoolShown};
 use crate::unit::{Bytes, grouped};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -32,9 +32,10 @@ pub struct ServingShown {
     pub sessions: Option<u64>,
     /// Devices of one copy of the placement.
     pub devices: u64,
-    /// What the engine will print of its pool, where that is what the devices leave to it.
-    #[serde(default, skip_serializing_if = "Report::is_none")]
-    pub engine_report: Report,
+    /// What tiers behind the cache keep, where they are asked about.
+    #[cfg(feature = "tiers")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<super::tiers::TierShown>,
     /// How sure: `exact` for a pool of given size, `derived` for what weights and buffers leave.
     pub basis: Basis,
     /// Whether a common beginning was given; not part of the JSON.
@@ -85,11 +86,16 @@ pub(super) struct Served {
 pub(super) fn serve(
     case: &Case<'_>,
     reservation: &Reservation,
+    pool: Option<&PoolShown>,
     workload: &Workload,
 ) -> Result<Option<Served>, PlanError> {
     let known = case.machine().is_given() || reservation.pool.is_some();
     if *workload == Workload::default() && !(known && has_pool(case.engine())) {
         return Ok(None);
+    }
+    #[cfg(not(feature = "tiers"))]
+    if workload.host_tier_bytes > 0 || workload.disk_tier_bytes > 0 {
+        return Err(PlanError::unsupported("workload", "tiers are counted by `kvplan plan`"));
     }
     let full = reservation.context.get();
     let mut assumptions = Vec::new();
@@ -107,13 +113,14 @@ pub(super) fn serve(
     };
     let (typical, p95) =
         (cut("typical_context", workload.typical_context), cut("p95_context", workload.p95_context));
+    let known_pool = known.then_some(pool);
     let mut given_up = false;
     let mut of = |context: u64| -> Result<LengthShown, PlanError> {
-        let apart = length(case, context, full, known, workload, 0)?;
+        let apart = length(case, context, full, known_pool, workload, 0)?;
         if workload.shared_prefix == 0 {
             return Ok(apart);
         }
-        let together = length(case, context, full, known, workload, workload.shared_prefix)?;
+        let together = length(case, context, full, known_pool, workload, workload.shared_prefix)?;
         // What is kept once and read by none is given up where memory is short: a window's part of a beginning that all
         // have left behind may weigh more than what they share of the full layers.
         let is_worth_it = together.conversations >= apart.conversations;
@@ -127,7 +134,8 @@ pub(super) fn serve(
         rule: case.engine().sharing().id,
         sessions: (workload.sessions > 0).then_some(workload.sessions),
         devices: u64::try_from(case.machine().devices.len()).unwrap_or(u64::MAX).max(1),
-        engine_report: if reservation.pool.is_some() { Report::None } else { printed(case, full)? },
+        #[cfg(feature = "tiers")]
+        tiers: super::tiers::tiers(case, full, workload)?,
         basis: if reservation.pool.is_some() { Basis::Exact } else { Basis::Derived },
         asked_to_share: workload.shared_prefix > 0,
         sharing: case.engine().sharing(),
@@ -166,7 +174,7 @@ fn length(
     case: &Case<'_>,
     context: u64,
     full: u64,
-    known: bool,
+    known: Option<Option<&PoolShown>>,
     workload: &Workload,
     shared: u64,
 ) -> Result<LengthShown, PlanError> {
@@ -174,10 +182,12 @@ fn length(
     let reserved = if case.engine().is_pooled() { context } else { full };
     let asked = case.with_context(reserved).with_shared(shared);
     let (shared_tokens, shared_bytes, bytes_each) = shares(&asked)?;
-    let most = if known { asked.max_sequences()? } else { None };
+    let most = if known.is_some() { asked.max_sequences()? } else { None };
     let conversations = most.map(|(n, _)| n);
-    let settled = if known { settled(&asked)? } else { None };
-    let settled = settled.filter(|n| conversations.is_some_and(|most| *n > most));
+    let settled = match known {
+        Some(pool) => settled(&asked, pool)?.filter(|n| conversations.is_some_and(|most| *n > most)),
+        None => None,
+    };
     let needed = |n: u64| (n > 0 && workload.sessions > 0).then(|| workload.sessions.div_ceil(n));
     Ok(LengthShown {
         context,
@@ -204,36 +214,24 @@ fn shares(case: &Case<'_>) -> Result<(u64, Bytes, Bytes), PlanError> {
     }
 }
 
-/// How many are held while one prompt is read and all others only generate, where that is more than all at once; of
-/// several stages nothing is said.
-fn settled(case: &Case<'_>) -> Result<Option<u64>, PlanError> {
+/// How many are held while one prompt is read and all others only generate, where that is more than all at once.
+fn settled(case: &Case<'_>, pool: Option<&PoolShown>) -> Result<Option<u64>, PlanError> {
     let one = case.with_sequences(1);
-    let Ok(mut found) = one.reserve() else { return Ok(None) };
-    if found.pool.is_none() {
-        if case.ranks().pp > 1 || !case.machine().is_given() {
-            return Ok(None);
-        }
-        let Some(bytes) = one.left_for_cache(&one.bill(&found)?)? else { return Ok(None) };
-        let Some(Ok(sized)) = one.with_pool(bytes).map(|case| case.reserve()) else { return Ok(None) };
-        found = sized;
-    }
-    let slots = found.room.slots.unwrap_or(u64::MAX);
-    Ok(found.room.settled.map(|n| n.min(slots).saturating_mul(case.ranks().dp)))
-}
-
-/// What the engine prints once it has taken all that the devices leave to it; of several stages the smallest decides,
-/// and nothing is said.
-fn printed(case: &Case<'_>, full: u64) -> Result<Report, PlanError> {
-    if case.ranks().pp > 1 || !case.machine().is_given() {
-        return Ok(Report::None);
-    }
-    let one = case.with_context(full).with_sequences(1);
-    let Ok(reservation) = one.reserve() else { return Ok(Report::None) };
-    let Some(bytes) = one.left_for_cache(&one.bill(&reservation)?)? else { return Ok(Report::None) };
-    match one.with_pool(bytes).map(|case| case.reserve()) {
-        Some(Ok(reservation)) => Ok(reservation.report),
+    let sized = match pool {
+        None => one,
+        Some(pool) => match one.with_pool(pool.bytes) {
+            Some(sized) => sized,
+            None => return Ok(None),
+        },
+    };
+    match sized.reserve() {
+        Ok(found) => Ok(found
+            .room
+            .settled
+            .map(|n| n.min(found.room.slots.unwrap_or(u64::MAX)).saturating_mul(case.ranks().dp))),
         // A pool that holds not one: the verdict says so.
-        Some(Err(_)) | None => Ok(Report::None),
+        Err(error) if error.kind == ErrorKind::EngineRefuses => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -50,15 +50,16 @@ impl Sweep {
         else {
             return Ok(None);
         };
-        let read = Template::read(whole.get(), fields);
-        match read {
-            Ok(template) if template.is_plain() => Ok(None),
-            Ok(template) => Ok(Some(Self { template })),
-            Err(error) => {
-                let id = serde_json::from_slice::<Value>(line).ok().and_then(|v| v.get("id").cloned());
-                Err((id, error))
-            }
+        let refused = |error| {
+            let id = serde_json::from_slice::<Value>(line).ok().and_then(|v| v.get("id").cloned());
+            (id, error)
+        };
+        let template = Template::read(whole.get(), fields).map_err(refused)?;
+        if template.is_plain() {
+            return Ok(None);
         }
+        crate::plan::refuse_twice(line).map_err(refused)?;
+        Ok(Some(Self { template }))
     }
 
     /// How many points it has.

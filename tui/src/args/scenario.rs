@@ -2,7 +2,7 @@
 
 use clap::Args;
 use kvplan_core::plan::{CacheRequest, ModelRef, Projections, Request, WhatIf, Workload};
-use kvplan_core::unit::{Tokens, parse_tokens};
+use kvplan_core::unit::{Bytes, Tokens, parse_bytes, parse_tokens};
 use serde_json::Value;
 
 /// The part of a request that is the same for every engine.
@@ -50,6 +50,12 @@ pub(crate) struct ScenarioArgs {
     /// Sequences to serve: how many copies of the machine hold them
     #[arg(long, value_name = "N", value_parser = parse_tokens)]
     pub(crate) sessions: Option<Tokens>,
+    /// A tier behind the cache in host memory, all ranks together: how many conversations it keeps
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub(crate) host_tier: Option<Bytes>,
+    /// A tier behind the cache on disks, all ranks together
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub(crate) disk_tier: Option<Bytes>,
     /// What if projections were one tensor: `k=v` or `q=k=v`
     #[arg(long, value_name = "PROJECTIONS", value_parser = projections)]
     pub(crate) what_if: Option<Projections>,
@@ -76,6 +82,8 @@ impl ScenarioArgs {
                 p95_context: self.p95.map_or(0, Tokens::get),
                 shared_prefix: self.shared_prefix.map_or(0, Tokens::get),
                 sessions: self.sessions.map_or(0, Tokens::get),
+                host_tier_bytes: self.host_tier.map_or(0, Bytes::get),
+                disk_tier_bytes: self.disk_tier.map_or(0, Bytes::get),
             },
             what_if: self.what_if.map(|projections| WhatIf { projections }),
             ..Request::of(model)

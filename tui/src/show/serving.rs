@@ -1,6 +1,6 @@
 //! How many conversations are held, as a table.
 
-use super::{Align, BOLD, Table, wrapped};
+use super::{Align, BOLD, Table, grouped, size, wrapped};
 use kvplan_core::plan::Plan;
 use kvplan_core::planner::View;
 use kvplan_core::planner::view::serving::serving as panel;
@@ -31,8 +31,23 @@ pub(super) fn serving(out: &mut String, plan: &Plan) {
         table.row(cells);
     }
     out.push_str(&table.render());
-    for line in [panel.copies, panel.shared, panel.prints].into_iter().flatten() {
+    // What it will print stands with the pool, where there is one.
+    let prints = panel.prints.filter(|_| plan.pool.is_none());
+    for line in [panel.copies, panel.settled, panel.shared, prints].into_iter().flatten() {
         let _ = writeln!(out, "  {}", wrapped(&line, 2));
+    }
+    let tiers = plan.serving.as_ref().map_or(&[][..], |serving| &serving.tiers);
+    for tier in tiers {
+        let whole = format!(
+            "The {} tier of {} keeps {} conversations of {} × {} ({}).",
+            tier.name,
+            size(tier.bytes),
+            grouped(tier.conversations),
+            grouped(tier.objects_each),
+            size(tier.object_bytes),
+            tier.rule
+        );
+        let _ = writeln!(out, "  {}", wrapped(&whole, 2));
     }
     out.push('\n');
 }

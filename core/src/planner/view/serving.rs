@@ -18,6 +18,8 @@ pub struct Serving {
     /// What the column of copies counts: `So many copies of these 8 devices hold 2,000 sessions.`; `None` where no sessions
     /// are given.
     pub copies: Option<String>,
+    /// How many are held once their prompts are read, where that is more.
+    pub settled: Option<String>,
 }
 
 /// One length.
@@ -52,7 +54,12 @@ pub fn serving(plan: &Plan, view: View) -> Option<Serving> {
             )
         }
     });
-    Some(Serving { rows, shared: shared(serving, plan, view), prints: prints(plan), copies })
+    let settled = serving.lengths().filter_map(|(_, length)| Some((length.context, length.settled?)));
+    let settled: Vec<String> =
+        settled.map(|(tokens, n)| format!("{} of {} tokens", grouped(n), grouped(tokens))).collect();
+    let settled = (!settled.is_empty())
+        .then(|| format!("While one prompt is read and the others generate: {}.", settled.join(", ")));
+    Some(Serving { rows, shared: shared(serving, plan, view), settled, prints: prints(plan), copies })
 }
 
 fn row(name: &str, length: &LengthShown, serving: &ServingShown, view: View) -> Row {
@@ -94,7 +101,7 @@ fn shared(serving: &ServingShown, plan: &Plan, view: View) -> Option<String> {
 pub fn prints(plan: &Plan) -> Option<String> {
     let sized = plan.kv.pool_free_bytes.map(|_| &plan.kv.engine_report);
     let about = |known: bool| if known { "" } else { "about " };
-    let left = plan.serving.as_ref().map(|serving| &serving.engine_report).filter(|r| !r.is_none());
+    let left = plan.pool.as_ref().map(|pool| &pool.report);
     let exact = sized.is_some();
     match sized.or(left)? {
         Report::Vllm(report) => Some(format!(
@@ -154,12 +161,12 @@ pub fn holds(plan: &Plan) -> Option<String> {
     let serving = plan.serving.as_ref()?;
     let full = serving.full.conversations?;
     // The pool's own measure has the fraction that whole conversations do not.
-    let measure = match (&plan.kv.engine_report, &serving.engine_report) {
-        (Report::Vllm(report), _) | (_, Report::Vllm(report)) if serving.full.shared_tokens == 0 => {
-            report.max_concurrency
-        }
-        (_, _) => None,
+    let sized = match &plan.kv.engine_report {
+        Report::Vllm(report) => report.max_concurrency,
+        Report::Sglang(_) | Report::TensorRtLlm(_) | Report::LlamaCpp(_) | Report::None => None,
     };
+    let left = plan.pool.as_ref().and_then(|pool| pool.max_concurrency);
+    let measure = sized.or(left).filter(|_| serving.full.shared_tokens == 0);
     let bounded = serving.full.bound_by == Some(BoundBy::Engine);
     let count = match measure {
         // It is one replica's: of several, the whole number stands.
