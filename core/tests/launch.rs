@@ -174,6 +174,18 @@ fn sglang_without_a_length_takes_the_models_own() {
 }
 
 #[test]
+fn a_service_of_a_compose_file_is_read() {
+    // As https://docs.vllm.ai starts it, in a compose file's words, behind a service that is no engine.
+    let text = "services:\n  ui:\n    image: ghcr.io/open-webui/open-webui:main\n  vllm:\n    image: vllm/vllm-openai:latest\n    command: --model Qwen/Qwen3-8B --max-model-len 32768\n";
+    let reading = read(text).unwrap();
+    assert_eq!(plan(&reading.request).unwrap().context.get(), 32_768);
+    // llama.cpp's image takes all of it from variables.
+    let text = "services:\n  llm:\n    image: ghcr.io/ggml-org/llama.cpp:server-cuda\n    environment:\n      LLAMA_ARG_MODEL: /models/Qwen3-8B-Q4_K_M.gguf\n      LLAMA_ARG_CTX_SIZE: 16384\n";
+    let reading = read(text).unwrap();
+    assert_eq!(reading.request.engine.unwrap().options["n_ctx"], json!(16_384));
+}
+
+#[test]
 fn sglangs_pool_of_tokens_holds_so_many_full_requests() {
     let line = "sglang serve --model Qwen/Qwen3-8B --context-length 8192 --max-total-tokens 70950";
     assert_eq!(read(line).unwrap().request.sequences, Some(8));
@@ -271,6 +283,59 @@ fn a_draft_beside_ranks_is_read_and_written_back(#[case] target: Target, #[case]
     assert!(launch.line().contains("meta-llama/Llama-3.2-1B"), "{}", launch.line());
     assert_eq!(read(&launch.text()).unwrap().request, launch.request);
     assert_eq!(launch.request.extras, reading.request.extras);
+}
+
+#[test]
+fn vllms_slots_for_adapters_are_planned_beside_the_model() {
+    let bytes = |flags: &str| {
+        let line = format!("vllm serve meta-llama/Llama-3.1-8B --max-model-len 8192 {flags}");
+        read(&line).unwrap().request.extras.map(|extras| extras.lora_bytes)
+    };
+    // Rank 16 on all projections of Llama-3.1-8B is 41,943,040 parameters, as every tuner of it prints; embeddings and
+    // head take rank × (128,256 + 4,096) each.
+    let (layers, ends) = (41_943_040, 2 * 16 * (128_256 + 4096));
+    assert_eq!(bytes("--enable-lora"), Some(2 * (layers + ends)));
+    assert_eq!(bytes("--enable-lora --max-loras 4 --max-lora-rank 64"), Some(16 * 2 * (layers + ends)));
+    let attention = 32 * 16 * (4096 + 4096);
+    assert_eq!(bytes("--enable-lora --lora-target-modules o_proj"), Some(2 * attention));
+    // On two ranks each keeps the factor that is not split: of o_proj, 2,048 inputs and all outputs.
+    let rank = 32 * 16 * (2048 + 4096);
+    assert_eq!(bytes("--enable-lora --lora-target-modules o_proj -tp 2"), Some(2 * 2 * rank));
+    assert_eq!(
+        bytes("--enable-lora --lora-target-modules o_proj -tp 2 --fully-sharded-loras"),
+        Some(2 * attention)
+    );
+    assert_eq!(bytes("--max-loras 4"), None);
+    // A mixture's routed experts are wrapped otherwise.
+    let reading = read("vllm serve Qwen/Qwen3-30B-A3B --max-model-len 8192 --enable-lora").unwrap();
+    assert_eq!((reading.request.extras, reading.ignored[0].why), (None, Why::NotModelled));
+}
+
+#[test]
+fn a_head_that_is_not_catalogued_is_a_layer_of_its_targets_attention() {
+    let vllm = r#"vllm serve meta-llama/Llama-3.1-8B --max-model-len 8192 -sc '{"method": "eagle3", "model": "somebody/eagle3-head", "num_speculative_tokens": 3}'"#;
+    let sglang = "sglang serve --model meta-llama/Llama-3.1-8B --context-length 8192 --speculative-algorithm EAGLE3 --speculative-draft-model-path somebody/eagle3-head";
+    for line in [vllm, sglang] {
+        let reading = read(line).unwrap();
+        let with = plan(&reading.request).unwrap().kv.payload_bytes.get();
+        let alone = Request { extras: None, ..reading.request.clone() };
+        // 8 heads × 128 × (K and V) × 2 B, for 8,192 tokens: one layer of 32 more.
+        let layer = 8 * 128 * 2 * 2 * 8192;
+        assert_eq!(with - plan(&alone).unwrap().kv.payload_bytes.get(), layer, "{line}");
+        assert!(reading.notes.iter().any(|note| note.contains("one layer")), "{:?}", reading.notes);
+    }
+}
+
+#[test]
+fn sglangs_slots_of_states_are_as_many_as_are_asked_for() {
+    let line = "sglang serve --model Qwen/Qwen3.5-9B --tp-size 2 --context-length 8192 --max-running-requests 1 --max-mamba-cache-size ";
+    let reading = read(&format!("{line}186")).unwrap();
+    let role = kvplan_core::cache::Role::RecurrentState;
+    let states = plan(&reading.request).unwrap().kv.by_role.get(role).unwrap().get();
+    // A published log of two ranks: `max_mamba_cache_size: 186, …, ssm_state size: 4.38GB`; one slot more is of padding.
+    assert_eq!(states.div_euclid((1 << 30) / 100), 438);
+    let error = plan(&read(&format!("{line}1")).unwrap().request).unwrap_err();
+    assert_eq!(error.field, "engine.max_mamba_cache_size");
 }
 
 #[test]

@@ -322,6 +322,25 @@ fn a_command_line_is_told_what_was_taken_and_what_was_left() {
 }
 
 #[test]
+fn files_beside_the_model_weigh_what_they_are_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, size) in [("mmproj.gguf", 1000), ("a.gguf", 300), ("b.gguf", 50)] {
+        std::fs::write(folder.path().join(name), vec![0; size]).unwrap();
+    }
+    let line = "llama-server -m Qwen3-8B-Q4_K_M.gguf -c 4096 -np 1 --mmproj mmproj.gguf \
+                --lora a.gguf --lora-scaled b.gguf:0.5 --lora elsewhere.gguf";
+    std::fs::write(folder.path().join("start.sh"), line).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kvplan"));
+    let output =
+        command.args(["reconcile", "start.sh", "--json"]).current_dir(folder.path()).output().unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["request"]["extras"], serde_json::json!({ "projector_bytes": 1000, "lora_bytes": 350 }));
+    let left: Vec<&serde_json::Value> =
+        said["ignored"].as_array().unwrap().iter().map(|left| &left["value"]).collect();
+    assert_eq!(left, ["elsewhere.gguf"], "a file that is not here is said to be left");
+}
+
+#[test]
 fn nothing_is_exported_that_the_engine_refuses() {
     insta::assert_snapshot!(kvplan(&[
         "export",

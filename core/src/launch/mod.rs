@@ -8,12 +8,14 @@
 //! - `export` goes from a request to a command or a file, with the defaults that would bite written out.
 
 mod cluster;
+mod compose;
 mod exllamav3;
 mod export;
 mod flags;
 mod llama_cpp;
 mod lm_studio;
 mod lmcache;
+mod lora;
 mod mlx;
 mod model;
 mod ollama;

@@ -3,12 +3,13 @@
 use super::flags::{Arity, Flags, Found};
 use super::program::{self, Program, Start};
 use super::table::{Form, Row, Sets};
-use super::{llama_cpp, model, sglang, vllm, words};
+use super::{compose, llama_cpp, model, sglang, vllm, words};
 use crate::engine::{Engine, EngineName};
 use crate::error::PlanError;
-use crate::plan::{EngineRequest, Extras, Request, resolve_model};
+use crate::plan::{EngineRequest, Extras, ModelRef, Request, resolve_model};
+use crate::spec::Mixer;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -114,6 +115,28 @@ impl Draft {
         }
     }
 
+    /// A head that drafts from the model's own hidden states: a catalogued one, else a layer of the model's own attention.
+    pub(super) fn head(&mut self, name: Option<&str>) {
+        let Some(name) = name else { return };
+        if resolve_model(&model::named(name)).is_ok() {
+            return self.drafter(Some(name), true);
+        }
+        let target = self.model.as_deref().and_then(|target| resolve_model(&model::named(target)).ok());
+        let attention = target.as_deref().and_then(|target| {
+            let mixers = target.kinds().iter().flat_map(|kind| kind.mixers());
+            mixers
+                .into_iter()
+                .find_map(|mixer| if let Mixer::Full(full) = mixer { Some(full.clone()) } else { None })
+        });
+        let Some(full) = attention else { return self.drafter(Some(name), false) };
+        self.extras.draft = Some(ModelRef::Spec(json!({ "name": name, "layers": [
+            { "count": 1, "kind": "full", "kv_heads": full.kv_heads, "k_dim": full.k_dim, "v_dim": full.v_dim }
+        ]})));
+        self.note(format!(
+            "{name} is planned as what such heads are made of, one layer of the model's own attention: `--draft` plans another"
+        ));
+    }
+
     /// Leaves what was taken for a field that begins so.
     pub(super) fn give_back(&mut self, field: &str, says: &'static str) {
         let (left, kept) = self.taken.drain(..).partition(|taken| taken.field.starts_with(field));
@@ -151,7 +174,13 @@ const fn dialect(program: Program) -> &'static Dialect {
 /// `invalid` where no known program is started, a quote is not closed, or a value is not of its flag's kind;
 /// `missing-field` where no model is named.
 pub fn read(text: &str) -> Result<Reading, PlanError> {
-    let start = program::find(words::commands(text)?).ok_or_else(|| {
+    // A service of a compose file has an image, which by itself would pass for a command.
+    let service = compose::commands(text).iter().find_map(|line| program::find(words::commands(line).ok()?));
+    let start = match service {
+        Some(start) => Some(start),
+        None => program::find(words::commands(text)?),
+    };
+    let start = start.ok_or_else(|| {
         PlanError::invalid(
             "",
             "no command line of a known engine: llama-server, llama-cli, vllm serve and sglang.launch_server are read",

@@ -32,6 +32,7 @@ const DRAFTED: &str = "how many tokens are drafted changes no pool";
 const NGRAM: &str =
     "of the kinds of drafting, draft models and prediction layers of a catalogued model are planned";
 const HOST: &str = "a tier behind the cache, in host memory";
+const ADAPTERS: &str = "the slots of adapters hold --max-loras-per-batch × --max-lora-rank × (inputs + outputs) of the projections that the adapters name, which is in their own files";
 const STATES: &str = "slots and types of recurrent states are taken as SGLang derives them";
 
 /// In the order they are written.
@@ -74,7 +75,12 @@ const ROWS: &[Row] = &[
     Row { flag: ALGORITHM, sets: Sets::Later("mtp") },
     Row { flag: DRAFT, sets: Sets::Later("extras.draft") },
     Row { flag: "--speculative-num-draft-tokens", sets: Sets::NotModelled(DRAFTED) },
-    Row { flag: "--max-mamba-cache-size", sets: Sets::NotModelled(STATES) },
+    Row { flag: "--max-mamba-cache-size", sets: Sets::Option("max_mamba_cache_size", Form::Count) },
+    Row { flag: "--enable-lora", sets: Sets::NotModelled(ADAPTERS) },
+    Row { flag: "--lora-paths", sets: Sets::NotModelled(ADAPTERS) },
+    Row { flag: "--lora-target-modules", sets: Sets::NotModelled(ADAPTERS) },
+    Row { flag: "--max-loras-per-batch", sets: Sets::NotModelled(ADAPTERS) },
+    Row { flag: "--max-lora-rank", sets: Sets::NotModelled(ADAPTERS) },
     Row { flag: "--mamba-full-memory-ratio", sets: Sets::NotModelled(STATES) },
     Row { flag: "--mamba-ssm-dtype", sets: Sets::NotModelled(STATES) },
 ];
@@ -121,9 +127,14 @@ fn drafting(draft: &mut Draft) {
     if algorithm == "STANDALONE" {
         return draft.drafter(path.as_deref(), true);
     }
-    if matches!(algorithm.as_str(), "EAGLE" | "NEXTN")
-        && path.is_none_or(|path| draft.model.as_ref() == Some(&path))
-    {
+    let own = path.is_none() || draft.model == path;
+    if matches!(algorithm.as_str(), "EAGLE" | "EAGLE3") && !own {
+        draft.head(path.as_deref());
+        if draft.extras.draft.is_some() {
+            return;
+        }
+    }
+    if matches!(algorithm.as_str(), "EAGLE" | "NEXTN") && own {
         let target = draft.model.as_deref().and_then(|name| resolve_model(&model::named(name)).ok());
         draft.mtp = target.map_or(0, |model| u64::try_from(model.mtp_count()).unwrap_or(0));
     }

@@ -2,6 +2,7 @@
 
 use super::export::{Launch, Source, Target};
 use super::flags;
+use super::lora;
 use super::model;
 use super::program::Program;
 use super::read::{Dialect, Draft};
@@ -25,7 +26,6 @@ const ALLOW_LONG: &str = "VLLM_ALLOW_LONG_MAX_MODEL_LEN";
 
 const WEIGHTS: &str = "changes the weights, not the cache; weights are not planned here";
 const HOST: &str = "a tier behind the cache, in host memory";
-const ADAPTERS: &str = "adapters' own weights are not planned";
 
 /// In the order they are written.
 pub(super) const ROWS: &[Row] = &[
@@ -71,7 +71,15 @@ pub(super) const ROWS: &[Row] = &[
         flag: "--kv-cache-dtype-skip-layers",
         sets: Sets::NotModelled("layers that keep the model's own type"),
     },
-    Row { flag: "--enable-lora", sets: Sets::NotModelled(ADAPTERS) },
+    Row { flag: lora::ENABLE, sets: Sets::Later(lora::FIELD) },
+    Row { flag: lora::SLOTS, sets: Sets::Later(lora::FIELD) },
+    Row { flag: lora::RANK, sets: Sets::Later(lora::FIELD) },
+    Row { flag: lora::TARGETS, sets: Sets::Later(lora::FIELD) },
+    Row { flag: lora::SHARDED, sets: Sets::Later(lora::FIELD) },
+    Row {
+        flag: "--lora-dtype",
+        sets: Sets::NotModelled("slots of adapters are planned in the model's own type"),
+    },
     Row { flag: "--hf-overrides", sets: Sets::NotModelled("changes the model's own configuration") },
     Row {
         flag: "--enforce-eager",
@@ -95,8 +103,12 @@ fn finish(draft: &mut Draft, _: Program) -> Result<(), PlanError> {
             draft.mtp = 1;
         }
         let named = config.get("model").and_then(Value::as_str).filter(|name| !own && *name != "ngram");
-        draft.drafter(named, matches!(method, "" | "draft_model"));
+        match method {
+            "eagle" | "eagle3" => draft.head(named),
+            _ => draft.drafter(named, matches!(method, "" | "draft_model")),
+        }
     }
+    lora::of_vllm(draft)?;
     if !draft.options.contains_key("max_model_len") {
         let named = draft.model.as_deref().map(model::named);
         let trained =
@@ -175,8 +187,10 @@ pub(super) fn write(
                 let written = options.get(*option).map(|value| form.write(value, row.flag)).transpose()?;
                 launch.command.extend(written.flatten().into_iter().flatten());
             }
-            Sets::Later(_) => launch.command.extend(speculative(options, source)),
-            Sets::Model | Sets::NotModelled(_) => {}
+            Sets::Later(_) if row.flag == SPECULATIVE => {
+                launch.command.extend(speculative(options, source));
+            }
+            Sets::Later(_) | Sets::Model | Sets::NotModelled(_) => {}
         }
     }
     if let Some(platform) = options.get("platform").and_then(Value::as_str) {

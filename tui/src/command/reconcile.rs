@@ -6,7 +6,7 @@ use crate::args::ReconcileArgs;
 use crate::load;
 use crate::show::{self, Align, BAD, BOLD, DIM, NOTE, Table, wrapped};
 use kvplan_core::error::PlanError;
-use kvplan_core::launch::{Reading, read};
+use kvplan_core::launch::{Reading, Taken, read};
 use kvplan_core::plan::{Plan, Request, plan, plan_model};
 use kvplan_core::reconcile::{Given, Reconciliation, Verdict, reconcile};
 use kvplan_core::spec::ModelSpec;
@@ -79,6 +79,7 @@ fn understood(
     model: Option<&ModelSpec>,
     options: Map<String, Value>,
 ) -> anyhow::Result<Outcome> {
+    weigh(&mut reading);
     if let Some(engine) = &mut reading.request.engine {
         engine.options.extend(options);
     }
@@ -109,6 +110,36 @@ fn understood(
         print_text(&out)?;
     }
     Ok(Outcome::Done)
+}
+
+/// Files beside the model, of which a command line says the name, weigh what they are on this machine's disk.
+fn weigh(reading: &mut Reading) {
+    for left in std::mem::take(&mut reading.ignored) {
+        let (field, adapter) = match left.flag.as_str() {
+            "-mm" | "--mmproj" => ("extras.projector_bytes", false),
+            "--lora" | "--lora-scaled" => ("extras.lora_bytes", true),
+            _ => {
+                reading.ignored.push(left);
+                continue;
+            }
+        };
+        let names = left.value.as_deref().unwrap_or_default();
+        let Some(bytes) = names.split(',').map(size_of).sum::<Option<u64>>() else {
+            reading.ignored.push(left);
+            continue;
+        };
+        let extras = reading.request.extras.get_or_insert_default();
+        let slot = if adapter { &mut extras.lora_bytes } else { &mut extras.projector_bytes };
+        *slot = slot.saturating_add(bytes);
+        reading.taken.push(Taken { flag: left.flag, value: left.value, field: field.to_owned() });
+    }
+}
+
+/// Bytes of `adapter.gguf`, `adapter.gguf:0.5` or `adapter.gguf 0.5`.
+fn size_of(name: &str) -> Option<u64> {
+    let scaled = name.rsplit_once([':', ' ']).filter(|(_, scale)| scale.parse::<f32>().is_ok());
+    let file = std::fs::metadata(scaled.map_or(name, |(file, _)| file)).ok()?;
+    file.is_file().then_some(file.len())
 }
 
 fn taken_and_left(reading: &Reading) -> String {

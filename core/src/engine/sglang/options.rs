@@ -54,6 +54,8 @@ pub struct Options {
     pub hybrid_swa: Option<bool>,
     /// Bytes for all pools of a rank.
     pub kv_memory_bytes: Option<u64>,
+    /// Slots of recurrent states, the one of padding not counted; a share of the memory where absent.
+    pub max_mamba_cache_size: Option<u64>,
 }
 
 impl Default for Options {
@@ -67,6 +69,7 @@ impl Default for Options {
             swa_full_tokens_ratio: 0.8,
             hybrid_swa: None,
             kv_memory_bytes: None,
+            max_mamba_cache_size: None,
         }
     }
 }

@@ -187,7 +187,8 @@ impl<'a> Plan<'a> {
                 // SGLang starts only with room for a window and more than a page in its sliding pool.
                 let floor = self.window.checked_add(page).and_then(|n| n.checked_add(1)).ok_or(Overflow)?;
                 let sliding = all(share.once.1, share.each.1)?.max(floor);
-                (self.cells.least(tokens, sliding)?, all(share.once.2, share.each.2)?)
+                let slots = all(share.once.2, share.each.2)?;
+                (self.cells.least(tokens, sliding)?, self.own_slots(slots)?)
             }
         };
         if tokens.full == 0 && tokens.sliding.unwrap_or(0) == 0 {
@@ -270,13 +271,25 @@ impl<'a> Plan<'a> {
         Ok(Tokens::new(context.get().min(last)).round_up(self.cells.page)?.get())
     }
 
+    /// The slots asked for, which must be as many as the sequences need.
+    fn own_slots(&self, needed: u64) -> Result<u64, PlanError> {
+        match self.options.max_mamba_cache_size {
+            Some(slots) if needed > slots => {
+                let message = format!("{needed} slots of states are what {} sequences need", self.sequences);
+                Err(PlanError::refused("engine.max_mamba_cache_size", message).with_value(slots))
+            }
+            Some(slots) if self.slot > 0 => Ok(slots),
+            Some(_) | None => Ok(needed),
+        }
+    }
+
     /// What so many bytes hold: states first, then keys and values.
     fn held(&self, bytes: u64) -> Result<(pool::Tokens, u64), PlanError> {
         if self.slot == 0 {
             return Ok((self.cells.hold(bytes), 0));
         }
-        let slots = pool::slots(bytes, self.slot);
-        if slots == 0 {
+        let slots = self.options.max_mamba_cache_size.unwrap_or_else(|| pool::slots(bytes, self.slot));
+        if slots == 0 || slots.saturating_add(1).saturating_mul(self.slot) > bytes {
             let message =
                 "RuntimeError: Not enough GPU memory for hybrid (mamba/linear-attention) state cache.";
             return Err(PlanError::refused("engine.kv_memory_bytes", message).with_value(bytes));
