@@ -168,6 +168,35 @@ fn ollamas_scheduler_counted_quantized_caches_without_their_scales() {
     assert!(!other.agrees());
 }
 
+#[rstest]
+#[case::on_the_host("ollama-runner-tinyllama.log", Some("tinyllama-1.1b-v1.0"), 2048, "q8_0")]
+#[case::llama_cpp_inside("ollama-runner-qwen2.5-coder-7b.log", Some("qwen2.5-coder-7b"), 32_768, "q8_0")]
+fn the_memory_that_ollamas_runner_prints_is_equal(
+    #[case] file: &str,
+    #[case] model: Option<&str>,
+    #[case] tokens: u64,
+    #[case] another: &str,
+) {
+    let text = log(file);
+    let found = reconciled(&text, model, json!({}));
+    assert_eq!((exceptions(&found), found.program), (vec![], Some("Ollama")));
+    let options = &found.request.engine.as_ref().unwrap().options;
+    assert_eq!(options["n_ctx"], json!(tokens));
+    let wrong =
+        reconciled(&text.replace("KvCacheType: ", &format!("KvCacheType:{another} ")), model, json!({}));
+    assert!(!wrong.agrees());
+}
+
+#[test]
+fn ollamas_own_engine_keeps_earlier_states_of_a_hybrid() {
+    let text = log("ollama-runner-qwen3-coder-next.log");
+    let found = reconciled(&text, Some("qwen3-coder-next"), json!({}));
+    assert_eq!(exceptions(&found), [("runner: kv cache".to_owned(), "explained")]);
+    assert_eq!(found.lines[0].printed, "955.2 MiB + 1.3 GiB");
+    let wrong = reconciled(&text.replace("955.2", "655.2"), Some("qwen3-coder-next"), json!({}));
+    assert!(!wrong.agrees());
+}
+
 #[test]
 fn sglang_on_four_ranks_is_equal_once_the_ranks_are_named() {
     // The command says `--tp 4`; the quoted line does not.

@@ -2,11 +2,12 @@
 //!
 //! `scan` finds figures in lines; `llama_cpp`, `vllm` and `sglang` each know what their engine prints, rebuild the
 //! request it was started with, and compare. `started` reads the command line that stands above a log, where one does, and `ollama` what its scheduler
-//! estimates before it starts an engine. A figure that differs is explained where the reason is known (another
+//! estimates before it starts an engine, `ollama_runner` what it prints of the engine once loaded. A figure that differs is explained where the reason is known (another
 //! version's formula, a figure of something else); what differs without one is a difference, and says so.
 
 mod llama_cpp;
 mod ollama;
+mod ollama_runner;
 mod scan;
 mod sglang;
 mod started;
@@ -105,9 +106,14 @@ pub fn reconcile(text: &str, given: &Given<'_>) -> Result<Reconciliation, PlanEr
     let started = Started::find(&lines);
     let of = |engine: EngineName| started.as_ref().filter(|started| started.engine == engine);
     if let Some(found) = llama_cpp::reconcile(&lines, of(EngineName::LlamaCpp), given) {
-        return found.map(|found| ollama::beside(&lines, given, found));
+        return found
+            .map(|found| ollama::beside(&lines, given, found))
+            .map(|found| ollama_runner::beside(&lines, given, found));
     }
     if let Some(found) = vllm::reconcile(&lines, of(EngineName::Vllm), given) {
+        return found;
+    }
+    if let Some(found) = ollama_runner::reconcile(&lines, given) {
         return found;
     }
     if let Some(found) = ollama::reconcile(&lines, given) {

@@ -156,13 +156,13 @@ impl Estimate {
 }
 
 /// `name="19.5 GiB"`, or the list in it.
-fn quoted(line: &str, name: &str) -> Option<String> {
+pub(super) fn quoted(line: &str, name: &str) -> Option<String> {
     let text = after(line, &format!(" {name}=\""))?;
     text.split('"').next().map(str::to_owned)
 }
 
 /// A size with its unit.
-fn sized(text: &str) -> Option<(Rounded, &'static str)> {
+pub(super) fn sized(text: &str) -> Option<(Rounded, &'static str)> {
     [("GiB", 30), ("MiB", 20), ("KiB", 10)]
         .into_iter()
         .find(|(unit, _)| text.ends_with(unit))
