@@ -40,6 +40,13 @@ fn every_name_people_use_finds_its_model() {
         ("command-r7b", "command-r7b-12-2024"),
         ("ministral-3-8b", "ministral-3-8b-2512"),
         ("glm-4.5-air", "glm-4.5-air"),
+        ("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", "qwen2.5-7b"),
+        ("deepseek-r1-distill-llama-70b", "llama-3.3-70b"),
+        ("deepseek-ai/DeepSeek-R1-0528", "deepseek-r1"),
+        ("mistralai/Mistral-Small-3.1-24B-Instruct-2503", "mistral-small-3.2-24b-2506"),
+        ("Qwen/Qwen3-Coder-Next", "qwen3-next-80b-a3b"),
+        ("qwen3-coder-30b-a3b", "qwen3-30b-a3b-2507"),
+        ("qwen2.5-coder-7b-instruct", "qwen2.5-7b"),
     ] {
         assert_eq!(find(name).unwrap().id(), id, "{name}");
     }

@@ -49,6 +49,22 @@ const TUNED: &[(&str, &str)] = &[
     ("qwen2.5-", "-instruct"),
 ];
 
+/// Repositories of tuned models whose publishers say which model they were made of: layers, vocabulary and longest length are
+/// that one's.
+const MADE_OF: &[(&str, &[&str])] = &[
+    ("deepseek-r1", &["deepseek-ai/DeepSeek-R1-0528"]),
+    ("deepseek-v3", &["deepseek-ai/DeepSeek-V3-0324"]),
+    ("deepseek-v3.1", &["deepseek-ai/DeepSeek-V3.1-Terminus"]),
+    ("llama-3.1-8b", &["deepseek-ai/DeepSeek-R1-Distill-Llama-8B"]),
+    ("llama-3.3-70b", &["deepseek-ai/DeepSeek-R1-Distill-Llama-70B"]),
+    ("mistral-small-3.2-24b-2506", &["mistralai/Mistral-Small-3.1-24B-Instruct-2503"]),
+    ("qwen2.5-7b", &["deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", "Qwen/Qwen2.5-Coder-7B-Instruct"]),
+    ("qwen2.5-14b", &["deepseek-ai/DeepSeek-R1-Distill-Qwen-14B", "Qwen/Qwen2.5-Coder-14B-Instruct"]),
+    ("qwen2.5-32b", &["deepseek-ai/DeepSeek-R1-Distill-Qwen-32B"]),
+    ("qwen3-30b-a3b-2507", &["Qwen/Qwen3-30B-A3B-Thinking-2507", "Qwen/Qwen3-Coder-30B-A3B-Instruct"]),
+    ("qwen3-next-80b-a3b", &["Qwen/Qwen3-Next-80B-A3B-Thinking", "Qwen/Qwen3-Coder-Next"]),
+];
+
 /// Trained contexts that a transcription leaves out or gives as its own tool's limit.
 const CONTEXTS: &[(&str, u64, &str)] = &[
     ("llama-2-13b", 4096, "as Llama-2-7b's own file; the transcription's 2048 is a compiler's default"),
@@ -205,6 +221,8 @@ fn spec(id: &str, mut files: Vec<Candidate>, total: Option<u64>) -> Result<Optio
         aliases.extend(tuned);
         aliases.push(format!("{id}{end}"));
     }
+    let tuned = MADE_OF.iter().filter(|(base, _)| *base == id).flat_map(|(_, repositories)| *repositories);
+    aliases.extend(tuned.flat_map(|repository| name::aliases(repository)));
     for file in &files {
         let (said, ours) = (file.record.trained_context, record.trained_context);
         if let (true, Some(said), Some(ours)) = (file.entry.verbatim, said, ours)
