@@ -205,3 +205,20 @@ fn ctrl_c_ends_a_run_with_what_it_has_and_exit_code_2() {
     let told = report["cases"].as_array().unwrap().len() as u64;
     assert_eq!(summary("ran") + summary("skipped"), told);
 }
+
+#[test]
+fn a_codec_is_asked_for_by_the_name_it_is_reported_under() {
+    let named = |name| {
+        let output = kvplan(&["--cpu", "--no-timing", "--json", "--codec", name]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        json(&output)["cases"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|case| case["codec"].clone())
+            .collect::<Vec<_>>()
+    };
+    let reported = named("block_gtq_k3v3");
+    assert!(!reported.is_empty());
+    assert_eq!(named(reported[0].as_str().unwrap()), reported);
+}

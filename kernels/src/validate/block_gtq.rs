@@ -19,8 +19,8 @@ use kvplan_core::codec::block_gtq::packed_key_bytes;
 use kvplan_core::codec::{BlockGtq, Codec, Pairing, Side, allocate, energies};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What to call it; `block_gtq_k3v3` is the production cache's size at one width.
-pub(super) const NAME: &str = "block_gtq_k3v3_packed";
+/// What reports call it; `block_gtq_k3v3` is the production cache's size at one width.
+pub const NAME: &str = "block_gtq_k3v3_packed";
 /// Bits per dimension, on average.
 const AVERAGE: u8 = 3;
 /// Of the values.

@@ -31,6 +31,7 @@ mod side;
 #[cfg(test)]
 mod tests;
 
+pub use block_gtq::NAME as BLOCK_GTQ;
 pub use capture::{CaptureError, capture, sample};
 pub use case::{Case, CaseShape, Source, quick, standard};
 pub use model::{ModelShapes, of_model, totals};

@@ -3,6 +3,7 @@
 use clap::Args;
 use kvplan_core::codec::{Codec, Side, StaticScale};
 use kvplan_core::unit::{Tokens, parse_tokens};
+use kvplan_kernels::validate::BLOCK_GTQ;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -83,7 +84,7 @@ pub(crate) struct ValidateArgs {
     #[arg(long)]
     pub(crate) full: bool,
     /// Only these codecs, separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "CODEC", value_parser = codec)]
+    #[arg(long, value_delimiter = ',', value_name = "CODEC", value_parser = reported)]
     pub(crate) codec: Vec<Codec>,
     /// Do not time the kernels at several sizes
     #[arg(long)]
@@ -107,6 +108,11 @@ pub(crate) struct ValidateArgs {
 
 fn codec(text: &str) -> Result<Codec, String> {
     Codec::parse(text).ok_or_else(|| format!("no codec `{text}`; `kvplan codecs` lists them"))
+}
+
+/// A codec by its name, or by the one it has in the report.
+fn reported(text: &str) -> Result<Codec, String> {
+    if text == BLOCK_GTQ { Ok(Codec::BlockGtqK3v3) } else { codec(text) }
 }
 
 fn scale(text: &str) -> Result<StaticScale, String> {
