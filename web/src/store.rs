@@ -212,7 +212,8 @@ impl Store {
         });
     }
 
-    /// The next step is found by planning it, too; without a plan it is what is known. None depends on a context that fits, so that pulling it leaves it.
+    /// The next step is found by planning it, too; without a plan it is what is known. None depends on a context that
+    /// fits, so that pulling it leaves it.
     fn keep_next(self) {
         let key = Memo::new(move |_| {
             let request = self.request.get();
@@ -221,7 +222,8 @@ impl Store {
             (Request { context, ..request }, fits)
         });
         Effect::new(move |_| {
-            key.track();
+            // Read, not only tracked: a memo that nobody has read yet does not know what it depends on.
+            key.with(|_| ());
             self.next.set(None);
             let (request, answer) = (self.request.get_untracked(), self.answer.get_untracked());
             set_timeout(

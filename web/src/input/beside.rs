@@ -45,7 +45,8 @@ fn draft(store: Store) -> AnyView {
     let looked = RwSignal::new(false);
     let model = Memo::new(move |_| store.request.with(|request| request.model.clone()));
     let offered = Memo::new(move |_| {
-        model.track();
+        // Read, not only tracked: a memo that nobody has read does not know what it depends on.
+        model.with(|_| ());
         if !looked.get() {
             return Vec::new();
         }

@@ -49,7 +49,7 @@ impl Part {
             Self::Code => 450 << 10,
             Self::Catalogue => 48 << 10,
             Self::Page => 6 << 10,
-            Self::Intake => 424 << 10,
+            Self::Intake => 426 << 10,
             Self::Proof => 300 << 10,
         }
     }

@@ -63,8 +63,9 @@ const HOW: &str = r#"# What stands below is what its file says by usual names, o
 #   "none"    nothing is kept
 # `kvplan schema spec` lists all of them with their fields."#;
 
-/// The beginning of a spec in TOML, without a family, for engines refuse one that they do not know: what the file says by names that every publisher uses is filled in, and what is not
-/// understood is left open, so that it is no model before somebody has said what it is.
+/// The beginning of a spec in TOML, without a family, for engines refuse one that they do not know: what the file says by
+/// names that every publisher uses is filled in, and what is not understood is left open, so that it is no model before
+/// somebody has said what it is.
 #[must_use]
 pub fn describe(asked: &ModelRef, error: &PlanError) -> String {
     let found = Found::of(asked);
